@@ -1,0 +1,51 @@
+"""capnet: central (aortic) arterial pressure without a catheter.
+
+Research software, not a medical device. The names below are loaded on first use,
+so that ``import capnet`` stays fast and imports no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from capnet.data.readers import read_record
+    from capnet.models.predict import predict
+    from capnet.models.published import gtf, moving_average_csbp
+    from capnet.models.zoo import load_model
+
+__version__ = "0.1.0"
+
+__all__ = ["gtf", "load_model", "moving_average_csbp", "predict", "read_record"]
+
+_HOMES = {
+    "gtf": "capnet.models.published",
+    "load_model": "capnet.models.zoo",
+    "moving_average_csbp": "capnet.models.published",
+    "predict": "capnet.models.predict",
+    "read_record": "capnet.data.readers",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a convenience from the room it lives in (PEP 562)."""
+    if name not in _HOMES:
+        msg = f"module 'capnet' has no attribute {name!r}"
+        raise AttributeError(msg)
+    try:
+        value: object = getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("capnet"):
+            raise
+        from capnet.errors import MissingExtraError
+
+        msg = (
+            f"capnet.{name} needs the package {error.name!r}, which is not "
+            "installed. Install it with: pip install 'capnet[all]'"
+        )
+        raise MissingExtraError(msg) from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

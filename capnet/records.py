@@ -1,0 +1,364 @@
+"""Record, Beats, Cuff: plain data classes, no input or output.
+
+A `Record` is what a person's monitor gave: continuous channels, each with its own
+sampling rate. `Beats` is what an estimator learns from: one row a beat.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+
+from capnet.errors import RecordError, ShapeError, UnitError
+from capnet.types import (
+    N_POINTS,
+    BeatWaves,
+    Calibration,
+    CuffSite,
+    Flags,
+    Labels,
+    PerBeat,
+    ReferenceType,
+    Samples,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CHANNEL_NAMES", "Beats", "Cuff", "Record", "Signal"]
+
+CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "ecg": ("ecg", "ii", "mlii", "i", "iii", "v", "v5", "mcl1", "avr", "avl", "avf"),
+    "ppg": ("ppg", "pleth", "pl"),
+    "abp": ("abp", "art", "ibp", "radial", "bp"),
+}
+"""What monitors call the channels that the library looks for, best first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """One channel: evenly sampled values.
+
+    Attributes:
+        values: Samples in ``unit``, NaN where missing. Shape (time,).
+        sampling_rate: Hz.
+        unit: For example ``mV``, ``mmHg`` or ``NU`` (no unit).
+        start: Seconds between the start of the record and the first sample.
+
+    Raises:
+        UnitError: If the sampling rate is not a positive number or the unit is empty.
+        ShapeError: If the values are empty or not one-dimensional.
+    """
+
+    values: Samples
+    sampling_rate: float
+    unit: str
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
+            msg = (
+                f"sampling rate is {self.sampling_rate!r} Hz; wanted a positive "
+                "number. Correct it in the header: capnet never assumes one."
+            )
+            raise UnitError(msg)
+        if not self.unit.strip():
+            msg = "the unit is empty; wanted e.g. 'mV', 'mmHg' or 'NU' (no unit)."
+            raise UnitError(msg)
+        if self.values.ndim != 1 or self.values.size == 0:
+            msg = f"values have shape {self.values.shape}; wanted (time,), time >= 1."
+            raise ShapeError(msg)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first sample to one step after the last."""
+        return len(self.values) / self.sampling_rate
+
+    @property
+    def times(self) -> Samples:
+        """Time of each sample since the start of the record, s. Shape (time,)."""
+        return self.start + np.arange(len(self.values)) / self.sampling_rate
+
+
+@dataclass(frozen=True)
+class Cuff:
+    """One reading of systolic and diastolic pressure.
+
+    Attributes:
+        time: Seconds since the start of the record.
+        sbp: Systolic pressure, mmHg.
+        dbp: Diastolic pressure, mmHg.
+        site: Where it was taken; None when that is not known.
+
+    Raises:
+        ShapeError: If the pressures are not 20 <= DBP < SBP <= 300 mmHg.
+    """
+
+    time: float
+    sbp: float
+    dbp: float
+    site: CuffSite | None = "brachial"
+
+    def __post_init__(self) -> None:
+        if not 20 <= self.dbp < self.sbp <= 300:
+            msg = (
+                f"cuff reading at {self.time:g} s is {self.sbp:g}/{self.dbp:g} mmHg; "
+                "wanted 20 <= DBP < SBP <= 300."
+            )
+            raise ShapeError(msg)
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One subject's continuous channels.
+
+    Attributes:
+        subject: Identifier; the unit of every split and statistic.
+        channels: Channels by the name the file gives them.
+        age: Years, None when unknown.
+        cuffs: Pressure readings in the order of time.
+        calibration: What kind of reading ``cuffs`` are.
+        source: Where the record came from, for provenance.
+    """
+
+    subject: str
+    channels: Mapping[str, Signal]
+    age: float | None = None
+    cuffs: tuple[Cuff, ...] = ()
+    calibration: Calibration = "none"
+    source: str = ""
+
+    def find(self, kind: str) -> str | None:
+        """Return the name of the channel of a kind (``ecg``, ``ppg``, ``abp``).
+
+        The names that monitors use are listed in `CHANNEL_NAMES`; None if there is
+        no such channel.
+        """
+        by_lower = {name.lower(): name for name in self.channels}
+        wanted = CHANNEL_NAMES.get(kind, (kind.lower(),))
+        return next((by_lower[w] for w in wanted if w in by_lower), None)
+
+    def signal(self, kind: str) -> Signal:
+        """Return the channel of a kind, or with exactly that name.
+
+        Raises:
+            RecordError: If there is none; the message lists what there is.
+        """
+        name = kind if kind in self.channels else self.find(kind)
+        if name is None:
+            msg = (
+                f"record {self.subject!r} has no channel {kind!r}; it has "
+                f"{', '.join(map(repr, self.channels)) or 'no channel at all'}. "
+                "Rename the channel or pass the name it has in the file."
+            )
+            raise RecordError(msg)
+        return self.channels[name]
+
+    def with_cuffs(self, cuffs: Sequence[Cuff], calibration: Calibration) -> "Record":
+        """Return the same record calibrated by other readings."""
+        ordered = tuple(sorted(cuffs, key=lambda cuff: cuff.time))
+        return replace(self, cuffs=ordered, calibration=calibration)
+
+    def __repr__(self) -> str:
+        rows = "".join(
+            f"\n  {name:<12} {s.sampling_rate:8.2f} Hz {s.duration:9.1f} s  {s.unit}"
+            for name, s in self.channels.items()
+        )
+        age = "unknown" if self.age is None else f"{self.age:g}"
+        return (
+            f"Record({self.subject!r}, age {age}, {len(self.cuffs)} cuff readings){rows}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Beats:
+    """A table of beats: the unit of learning, of splits by subject, of scores.
+
+    Every array has one row a beat. A refused beat stays in the table, with its
+    reason; its waves may be NaN.
+
+    Attributes:
+        subject: Identifier of the person (or virtual person).
+        beat: Position of the beat within its subject, from 0.
+        time: Pulse foot of the beat since the start of its record, s.
+        duration: Pulse foot to the next pulse foot, s.
+        ppg: Photoplethysmogram after the front end (`capnet.signal.frontend`),
+            foot to foot, in units of its own pulse height: 0 at the foot, 1 at
+            the peak.
+        age: Years, NaN when unknown.
+        cuff: Systolic and diastolic pressure that calibrate the beat, mmHg, NaN
+            without a reading. Shape (beat, 2).
+        cuff_site: ``brachial`` or ``radial``.
+        calibration: What kind of reading ``cuff`` is, one word for the table.
+        accepted: Whether the gate let the beat through.
+        reason: Why not; empty for accepted beats.
+        waves: Other waves of the same beat by name, each foot to foot in mmHg
+            (for example ``abp`` or ``radial``).
+        features: Further numbers by name: ``pat`` (s), ``hr`` (bpm), HRV ...
+        raw: Raw PPG samples around each beat as the front end eats them, with
+            ``start`` and ``stop`` (in samples) of the beat in them; None when
+            they were not kept. Shape (beat, time).
+        start: Pulse foot within ``raw``, samples (fractional).
+        stop: Next pulse foot within ``raw``, samples (fractional).
+        reference: True aortic pressure from its own foot to the next, mmHg; None
+            where nobody measured it.
+        reference_type: What kind of truth that is.
+        truth: Further true numbers by name, e.g. ``brachial_sbp`` (mmHg).
+
+    Raises:
+        ShapeError: If the rows do not agree, or a beat is refused without a reason.
+    """
+
+    subject: Labels
+    beat: Labels
+    time: PerBeat
+    duration: PerBeat
+    ppg: BeatWaves
+    age: PerBeat
+    cuff: np.ndarray
+    cuff_site: Labels
+    calibration: Calibration
+    accepted: Flags
+    reason: Labels
+    waves: Mapping[str, BeatWaves] = field(default_factory=dict)
+    features: Mapping[str, PerBeat] = field(default_factory=dict)
+    raw: np.ndarray | None = None
+    start: PerBeat | None = None
+    stop: PerBeat | None = None
+    reference: BeatWaves | None = None
+    reference_type: ReferenceType = "none"
+    truth: Mapping[str, PerBeat] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.subject)
+        for name, array in self._arrays():
+            if len(array) != n:
+                msg = f"{name} has {len(array)} rows; subject has {n}."
+                raise ShapeError(msg)
+        for name, array in [("ppg", self.ppg), ("reference", self.reference)]:
+            if array is not None and array.shape[1:] != (N_POINTS,):
+                msg = f"{name} has shape {array.shape}; wanted (beat, {N_POINTS})."
+                raise ShapeError(msg)
+        if self.cuff.shape != (n, 2):
+            msg = f"cuff has shape {self.cuff.shape}; wanted ({n}, 2): SBP, DBP."
+            raise ShapeError(msg)
+        if (self.accepted == (self.reason != "")).any():
+            row = int(np.flatnonzero(self.accepted == (self.reason != ""))[0])
+            msg = (
+                f"beat {row} is accepted={bool(self.accepted[row])} with reason "
+                f"{str(self.reason[row])!r}; exactly the refused beats have a reason."
+            )
+            raise ShapeError(msg)
+        if (self.reference is None) != (self.reference_type == "none"):
+            msg = (
+                f"reference_type is {self.reference_type!r} but reference is "
+                f"{'absent' if self.reference is None else 'present'}."
+            )
+            raise ShapeError(msg)
+
+    def _arrays(self) -> list[tuple[str, np.ndarray]]:
+        single = [(f.name, getattr(self, f.name)) for f in fields(self)]
+        found = [(name, v) for name, v in single if isinstance(v, np.ndarray)]
+        for group in ("waves", "features", "truth"):
+            found += [(f"{group}[{k!r}]", v) for k, v in getattr(self, group).items()]
+        return found
+
+    def __len__(self) -> int:
+        return len(self.subject)
+
+    @property
+    def subjects(self) -> Labels:
+        """Distinct subjects, in the order of their first beat. Shape (subject,)."""
+        _, first = np.unique(self.subject, return_index=True)
+        return self.subject[np.sort(first)]
+
+    @property
+    def hr(self) -> PerBeat:
+        """Heart rate of each beat, 60 / duration, bpm. Shape (beat,)."""
+        return 60.0 / self.duration
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return the beats at these rows (indices or a mask), in that order."""
+        changed: dict[str, object] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, np.ndarray):
+                changed[f.name] = value[rows]
+            elif isinstance(value, Mapping):
+                changed[f.name] = {k: v[rows] for k, v in value.items()}
+        return replace(self, **changed)  # type: ignore[arg-type]
+
+    def of(self, subjects: Sequence[str] | Labels) -> Self:
+        """Return all beats of these subjects."""
+        return self.take(np.isin(self.subject, np.asarray(subjects)))
+
+    def usable(self) -> Self:
+        """Return the accepted beats alone."""
+        return self.take(self.accepted)
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with some fields exchanged."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Join tables of the same calibration and reference type.
+
+        Named waves, features and truths that not every part has are left out.
+
+        Raises:
+            ShapeError: If there is no part, or the parts may not be pooled.
+        """
+        if not parts:
+            msg = "no tables of beats to join; wanted at least one."
+            raise ShapeError(msg)
+        first = parts[0]
+        for name in ("calibration", "reference_type"):
+            found = sorted({str(getattr(part, name)) for part in parts})
+            if len(found) > 1:
+                msg = f"tables of {name} {found} may not be pooled; keep them apart."
+                raise ShapeError(msg)
+        changed: dict[str, object] = {}
+        for f in fields(first):
+            values = [getattr(part, f.name) for part in parts]
+            if isinstance(values[0], Mapping):
+                shared = set(values[0]).intersection(*values[1:])
+                names = [name for name in values[0] if name in shared]
+                changed[f.name] = {
+                    name: np.concatenate([v[name] for v in values]) for name in names
+                }
+            elif all(isinstance(v, np.ndarray) for v in values):
+                same = len({v.shape[1:] for v in values}) == 1
+                changed[f.name] = np.concatenate(values) if same else None
+            elif f.name in ("raw", "start", "stop", "reference"):
+                changed[f.name] = None
+        if changed.get("raw") is None:
+            changed |= {"raw": None, "start": None, "stop": None}
+        return replace(first, **changed)  # type: ignore[arg-type]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row a beat: everything but the waves."""
+        import pandas as pd
+
+        columns: dict[str, object] = {
+            "subject": self.subject,
+            "beat": self.beat,
+            "time": self.time,
+            "duration": self.duration,
+            "hr": self.hr,
+            "age": self.age,
+            "cuff_sbp": self.cuff[:, 0],
+            "cuff_dbp": self.cuff[:, 1],
+            "cuff_site": self.cuff_site,
+            "accepted": self.accepted,
+            "reason": self.reason,
+        }
+        return pd.DataFrame(columns | dict(self.features) | dict(self.truth))
+
+    def __repr__(self) -> str:
+        return (
+            f"Beats({len(self)} beats of {len(self.subjects)} subjects, "
+            f"{int(self.accepted.sum())} accepted, calibration {self.calibration!r}, "
+            f"reference {self.reference_type!r})"
+        )

@@ -1,0 +1,1 @@
+"""Hydra doors to capnet: thin, and on top of everything."""

@@ -1,0 +1,3 @@
+"""Tests of capnet."""
+
+import tests.typecheck  # noqa: F401  # jaxtyping imports `tests` and reads from it

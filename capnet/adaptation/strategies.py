@@ -1,0 +1,310 @@
+"""Ways to carry a pretrained model to a target clinic, each with the same face.
+
+``strategy.adapt(model, shots, seed=...)`` returns a new model and leaves the old one as
+it was. What a strategy may see is in `Shots`; held-out subjects are never among it.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from peft import PeftModel
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from capnet.adaptation.divergences import mmd
+from capnet.adaptation.lora import LoRA, attach, check_effect, check_gradients, merge
+from capnet.adaptation.prior import prior_weights
+from capnet.errors import ProtocolError
+from capnet.models.affine import fit_affine, mean_by_subject
+from capnet.models.bilstm import BiLSTM
+from capnet.models.central import BeatTensors, CentralPressureModel
+from capnet.records import Beats
+from capnet.training.fit import fit
+from capnet.training.losses import beat_loss
+from capnet.training.task import Task
+
+__all__ = ["LoRAReplay", "MMDLoRAReplay", "Shots", "ShrunkAffine", "Strategy"]
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """All that a strategy may see.
+
+    Attributes:
+        source: Virtual people with labels, for replay.
+        labelled: The k target subjects with labels; None when k = 0.
+        unlabelled: Further target subjects, inputs only; None when there are none.
+        unit: What is independent of each other in ``unlabelled``: subjects, or, where
+            one subject is all there is, its beats (then MMD is only a heuristic).
+    """
+
+    source: Beats
+    labelled: Beats | None = None
+    unlabelled: Beats | None = None
+    unit: str = "subject"
+
+    @property
+    def k(self) -> int:
+        """Labelled target subjects."""
+        return 0 if self.labelled is None else len(self.labelled.subjects)
+
+
+class Strategy(Protocol):
+    """A way to adapt a model."""
+
+    @property
+    def name(self) -> str:
+        """Name of the method, as tables print it."""
+        ...
+
+    def adapt(
+        self, model: CentralPressureModel, shots: Shots, *, seed: int
+    ) -> CentralPressureModel:
+        """Return an adapted copy of a model."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShrunkAffine:
+    """Correct offset and gain of the answers, shrunk towards none.
+
+    Two numbers from k people, as if one more person needed no correction: the first
+    stage of every other strategy, and often most of the gain.
+    """
+
+    name: str = "net + affine"
+
+    def adapt(
+        self, model: CentralPressureModel, shots: Shots, *, seed: int
+    ) -> CentralPressureModel:
+        """Fit offset and gain on the labelled subjects.
+
+        Raises:
+            ProtocolError: If there is no labelled subject.
+        """
+        del seed
+        if shots.labelled is None:
+            msg = f"{self.name!r} needs labelled target subjects; k is 0."
+            raise ProtocolError(msg)
+        labelled = shots.labelled.usable()
+        offset, gain = fit_affine(
+            mean_by_subject(model.waves(labelled), labelled.subject),
+            mean_by_subject(_reference(labelled), labelled.subject),
+        )
+        adapted = deepcopy(model)
+        adapted.offset.fill_(offset)
+        adapted.gain.fill_(gain)
+        return _signed(adapted, model, self, shots, {"offset": offset, "gain": gain})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoRAReplay:
+    """Affine first, then few gentle steps of low-rank adapters with source replay.
+
+    Unregularised few-shot tuning is negative transfer: it learns the cuff errors of
+    the k people. Few steps and replay of the source prevent it; a small rank does not.
+
+    Attributes:
+        lora: Which weights get adapters.
+        steps: Optimizer steps.
+        learning_rate: At the top of the cycle.
+        batch: Source (and unlabelled target) beats a step.
+        replay: Weight of the loss on the source.
+        name: Of the method.
+    """
+
+    lora: LoRA = field(default_factory=LoRA)
+    steps: int = 60
+    learning_rate: float = 1e-3
+    batch: int = 96
+    replay: float = 0.5
+    name: str = "LoRA + replay"
+
+    def adapt(
+        self, model: CentralPressureModel, shots: Shots, *, seed: int
+    ) -> CentralPressureModel:
+        """Tune adapters on the labelled subjects and the replayed source.
+
+        Raises:
+            ProtocolError: If there is no labelled subject.
+            AdapterError: If an adapter is not live.
+        """
+        if shots.labelled is None:
+            msg = f"{self.name!r} needs labelled target subjects; k is 0."
+            raise ProtocolError(msg)
+        started = ShrunkAffine().adapt(model, shots, seed=seed)
+        source = shots.source.usable()
+        rng = np.random.default_rng(seed)
+        plan = _Plan(
+            source=_draw(source, "beat", self.steps, self.batch, rng),
+            target=np.zeros((self.steps, 0), dtype=np.int64),
+        )
+        return _tune(self, started, shots, plan, seed, weight=0.0, notes={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class MMDLoRAReplay:
+    """LoRA with replay, prior weights, and alignment of unlabelled target features.
+
+    The source is replayed with the odds of resembling the clinic
+    (`capnet.adaptation.prior`), and the MMD between its features and those of
+    unlabelled target subjects is added. With ``weight=0`` it is its own control: the
+    same draws, replay and prior weights without the MMD term.
+
+    Attributes:
+        lora: Which weights get adapters.
+        steps: Optimizer steps.
+        learning_rate: At the top of the cycle.
+        batch: Source (and unlabelled target) beats a step.
+        replay: Weight of the loss on the source.
+        weight: Lambda, the weight of the MMD term.
+        name: Of the method.
+    """
+
+    lora: LoRA = field(default_factory=LoRA)
+    steps: int = 60
+    learning_rate: float = 1e-3
+    batch: int = 96
+    replay: float = 0.5
+    weight: float = 0.3
+    name: str = "MMD + LoRA + replay"
+
+    def adapt(
+        self, model: CentralPressureModel, shots: Shots, *, seed: int
+    ) -> CentralPressureModel:
+        """Tune adapters on whatever labels there are, aligned to the unlabelled.
+
+        Raises:
+            ProtocolError: If there is no unlabelled target beat.
+            AdapterError: If an adapter is not live.
+        """
+        if shots.unlabelled is None or not shots.unlabelled.accepted.any():
+            msg = f"{self.name!r} needs unlabelled target beats; there are none."
+            raise ProtocolError(msg)
+        started = model
+        if shots.labelled is not None:
+            started = ShrunkAffine().adapt(model, shots, seed=seed)
+        source, target = shots.source.usable(), shots.unlabelled.usable()
+        prior = prior_weights(source, target)
+        rng = np.random.default_rng(seed)
+        share = prior.values / prior.values.sum()
+        plan = _Plan(
+            source=_draw(source, "beat", self.steps, self.batch, rng, share),
+            target=_draw(target, shots.unit, self.steps, self.batch, rng),
+        )
+        notes = {
+            "lambda": self.weight,
+            "unlabelled_subjects": len(target.subjects),
+            "unlabelled_beats": len(target),
+            "effective_source_beats": prior.effective,
+        }
+        return _tune(self, started, shots, plan, seed, weight=self.weight, notes=notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Every row that every step will see, drawn before the first."""
+
+    source: np.ndarray  # shape: (step, batch)
+    target: np.ndarray  # shape: (step, batch), or (step, 0) without alignment
+
+
+def _draw(
+    beats: Beats,
+    unit: str,
+    steps: int,
+    batch: int,
+    rng: np.random.Generator,
+    share: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw rows for every step; by subject, one beat of each distinct subject."""
+    if unit == "beat":
+        enough = share is not None or len(beats) < batch
+        rows = [
+            rng.choice(len(beats), size=batch, replace=enough, p=share)
+            for _ in range(steps)
+        ]
+        return np.stack(rows)
+    of_subject = [*pd.Series(beats.subject).groupby(beats.subject).indices.values()]
+    drawn = min(batch, len(of_subject))
+    chosen = [rng.permutation(len(of_subject))[:drawn] for _ in range(steps)]
+    return np.array([[rng.choice(of_subject[s]) for s in row] for row in chosen])
+
+
+def _tune(
+    strategy: LoRAReplay | MMDLoRAReplay,
+    model: CentralPressureModel,
+    shots: Shots,
+    plan: _Plan,
+    seed: int,
+    *,
+    weight: float,
+    notes: Mapping[str, Any],
+) -> CentralPressureModel:
+    source = BeatTensors.of(shots.source.usable())
+    labelled = shots.labelled and BeatTensors.of(shots.labelled.usable())
+    target = shots.unlabelled and BeatTensors.of(shots.unlabelled.usable())
+    torch.manual_seed(seed)
+    adapted: PeftModel = attach(model.net, strategy.lora)
+    net = adapted.get_base_model()
+
+    def objective(rows: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        replayed = source.take(rows[0])
+        points, pooled = net.features(replayed.pulse, replayed.covariates)
+        replay = beat_loss(net.read(points), replayed.target).mean()
+        terms = {"replay": strategy.replay * replay}
+        if labelled is not None:
+            seen = model.correct(net(labelled.pulse, labelled.covariates))
+            terms["labelled"] = beat_loss(seen, labelled.target).mean()
+        if weight > 0 and target is not None:
+            met = target.take(rows[1])
+            _, aligned = net.features(met.pulse, met.covariates)
+            terms["mmd"] = weight * mmd(pooled, aligned)
+        return terms
+
+    task = Task(
+        adapted,
+        objective,
+        learning_rate=strategy.learning_rate,
+        weight_decay=1e-3,
+        steps=strategy.steps,
+        warmup=0.2,
+        after_first_backward=lambda: check_gradients(adapted),
+    )
+    rows = TensorDataset(torch.from_numpy(plan.source), torch.from_numpy(plan.target))
+    fit(task, DataLoader(rows, batch_size=None), epochs=1, progress=False)
+    probe = source.take(torch.arange(min(64, len(source))))
+    inputs = (probe.pulse, probe.covariates)
+    check_effect(adapted, model.net, inputs)
+    finished = deepcopy(model)
+    merged = merge(adapted, inputs)
+    assert isinstance(merged, BiLSTM)  # for the type checker alone
+    finished.net = merged.eval()
+    return _signed(finished, model, strategy, shots, notes)
+
+
+def _signed(
+    adapted: CentralPressureModel,
+    model: CentralPressureModel,
+    strategy: ShrunkAffine | LoRAReplay | MMDLoRAReplay,
+    shots: Shots,
+    notes: Mapping[str, Any],
+) -> CentralPressureModel:
+    adapted.name, adapted.k = strategy.name, shots.k
+    adapted.info = {
+        **model.info,
+        "adaptation": {"k": shots.k, **asdict(strategy), **notes},
+    }
+    return adapted.eval()
+
+
+def _reference(beats: Beats) -> np.ndarray:
+    if beats.reference is None:
+        msg = "the labelled subjects have no reference; a label is a true aortic wave."
+        raise ProtocolError(msg)
+    return beats.reference

@@ -1,0 +1,466 @@
+"""Figures as PNG bytes: no global state, no window, no file.
+
+Colours are those of Okabe & Ito (2008), told apart by all common kinds of colour
+vision; lines differ in style too.
+"""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+from capnet.errors import ProtocolError
+from capnet.evaluation.beat_scores import scored_beats
+from capnet.evaluation.evaluate import Evaluation, MethodScore
+from capnet.evaluation.protocol import true_waves
+from capnet.evaluation.wording import label, number, signed
+from capnet.metrics import (
+    align,
+    lateness,
+    limits_of_agreement,
+    per_subject,
+    proportional_bias,
+    waveform_rmses,
+)
+from capnet.prediction import DISCLAIMER, Prediction, pressures
+from capnet.records import Beats, Record
+
+__all__ = [
+    "bland_altman_figure",
+    "k_curve_figure",
+    "ranking_figure",
+    "reasons_figure",
+    "strip_figure",
+    "time_course_figure",
+    "waveform_figure",
+]
+
+BLUE, RED, GREEN = "#0072B2", "#D55E00", "#009E73"
+PINK, SKY, ORANGE, GREY = "#CC79A7", "#56B4E9", "#E69F00", "#6e7781"
+INK = "#1b1f24"
+CYCLE: Final = (BLUE, RED, GREEN, PINK, ORANGE, SKY, INK)
+STYLES: Final = ("-", "--", "-.", ":")
+ROLES: Final = {"deep": BLUE, "floor": RED, "control": GREY}
+MARKERS: Final = {"deep": "o", "floor": "s", "control": "^"}
+DPI: Final = 110
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def _tidy(ax: Axes) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(visible=True, color="#e6e9ec", linewidth=0.7)
+    ax.set_axisbelow(True)
+    ax.tick_params(labelsize=9)
+
+
+def _png(figure: Figure) -> bytes:
+    figure.supxlabel(DISCLAIMER, fontsize=8, color=GREY, x=0.01, ha="left")
+    with BytesIO() as buffer:
+        # Without the version in the file, the same numbers give the same bytes.
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+        return buffer.getvalue()
+
+
+def _method(prediction: Prediction | MethodScore) -> str:
+    return f"{prediction.method} (k = {prediction.k})"
+
+
+def waveform_figure(prediction: Prediction, reference: Beats) -> bytes:
+    """Draw the best, the median and the worst beat of a method against the truth.
+
+    Each predicted beat is turned to its best shift, as it is scored.
+
+    Args:
+        prediction: Of a method that answers waves.
+        reference: With the true waves.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        ProtocolError: If the method answers no wave, or there is no truth.
+    """
+    scored = scored_beats(prediction, reference)
+    if prediction.waveform is None or not scored.any():
+        msg = (
+            f"{_method(prediction)} answers no wave on a beat with a truth; choose a "
+            "method that does."
+        )
+        raise ProtocolError(msg)
+    rows = np.flatnonzero(scored)
+    true, said = true_waves(reference)[rows], prediction.waveform[rows]
+    score = waveform_rmses(said, true)["wave_rmse"]
+    turned = align(said, -lateness(said, true))
+    order = np.argsort(score, kind="stable")
+    chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+    figure = _figure(9.6, 3.5)
+    panels = figure.subplots(1, 3, sharey=True)
+    for ax, (name, i) in zip(panels, chosen.items(), strict=True):
+        beat = rows[i]
+        time = np.arange(true.shape[1]) / true.shape[1] * reference.duration[beat]
+        ax.plot(time, true[i], color=INK, lw=2, label=reference.reference_type)
+        ax.plot(time, turned[i], color=RED, lw=2, ls="--", label="predicted")
+        ax.set_title(f"{name}: RMSE {number(float(score[i]))} mmHg", fontsize=10)
+        ax.set_xlabel("time since the aortic foot (s)", fontsize=9)
+        _tidy(ax)
+    figure.suptitle(_method(prediction), fontsize=10)
+    panels[0].set_ylabel("aortic pressure (mmHg)", fontsize=9)
+    panels[0].legend(fontsize=9, frameon=False)
+    return _png(figure)
+
+
+def bland_altman_figure(prediction: Prediction, reference: Beats) -> bytes:
+    """Draw the SBP error of each subject over the mean of both (Bland & Altman 1986).
+
+    Args:
+        prediction: Of one method.
+        reference: With the true waves.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        ProtocolError: If fewer than two subjects have both an answer and a truth.
+    """
+    scored = scored_beats(prediction, reference)
+    subject = reference.subject[scored]
+    if len(np.unique(subject)) < 2:
+        msg = (
+            f"{_method(prediction)} has fewer than two subjects with an answer and a "
+            "truth; limits of agreement want at least two."
+        )
+        raise ProtocolError(msg)
+    true = per_subject(pressures(true_waves(reference)[scored])[:, 0], subject)
+    said = per_subject(prediction.csbp[scored], subject)
+    limits = limits_of_agreement(said, true)
+    middle = (said + true) / 2
+    figure = _figure(6.6, 4.2)
+    ax = figure.subplots()
+    size = 26 if len(true) < 200 else 12
+    ax.scatter(middle, said - true, s=size, color=BLUE, alpha=0.55, linewidths=0)
+    text = {
+        limits.bias: f"bias {signed(limits.bias, 1)}",
+        limits.high: f"+1.96 SD {signed(limits.high, 1)}",
+        limits.low: f"-1.96 SD {signed(limits.low, 1)}",
+    }
+    for value, words in text.items():
+        ax.axhline(value, color=INK, lw=1.2, ls="-" if value == limits.bias else "--")
+        ax.annotate(
+            words,
+            (1.01, value),
+            xycoords=("axes fraction", "data"),
+            fontsize=9,
+            va="center",
+        )
+    ax.axhline(0, color=GREY, lw=0.8, ls=":")
+    slope = ""
+    if np.ptp(middle) > 0:
+        slope = f", slope {signed(proportional_bias(said, true))} mmHg/mmHg"
+    ax.set_title(f"{_method(prediction)}, n = {len(true)} subjects{slope}", fontsize=10)
+    ax.set_xlabel("mean of predicted and true central SBP (mmHg)", fontsize=9)
+    ax.set_ylabel("predicted - true central SBP (mmHg)", fontsize=9)
+    _tidy(ax)
+    return _png(figure)
+
+
+def ranking_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
+    """Draw a statistic of all methods with its interval, the best on top.
+
+    Args:
+        evaluation: On one calibration.
+        metric: Which statistic; methods that do not answer it are left out.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        ProtocolError: If no method answers the statistic.
+    """
+    found = [
+        (value, s) for s in evaluation.scores if (value := s.values[metric]) is not None
+    ]
+    if not found:
+        msg = f"no method answers {metric!r}; choose another statistic."
+        raise ProtocolError(msg)
+    more_is_better = metric.endswith("_r2")
+    found.sort(key=lambda pair: (pair[0], pair[1].key), reverse=more_is_better)
+    figure = _figure(7.6, 1.3 + 0.27 * len(found))
+    ax = figure.subplots()
+    for row, (value, s) in enumerate(found):
+        colour = ROLES[s.role]
+        span = s.intervals.get(metric)
+        if span is not None:
+            ax.plot(span, [row, row], color=colour, lw=2.2, alpha=0.5)
+        ax.plot([value], [row], MARKERS[s.role], color=colour, ms=6)
+    for role, colour in ROLES.items():
+        if any(s.role == role for _, s in found):
+            ax.plot([], [], MARKERS[role], color=colour, ms=6, label=role)
+    ax.set_yticks(range(len(found)), [_method(s) for _, s in found])
+    ax.set_ylim(len(found) - 0.4, -0.6)
+    ax.set_xlabel(f"{label(metric)}, 95 % interval over subjects", fontsize=9)
+    ax.set_title(
+        f"calibration: {evaluation.calibration}; reference: "
+        f"{evaluation.reference_type}",
+        fontsize=10,
+    )
+    _tidy(ax)
+    ax.legend(fontsize=9, loc="best", framealpha=0.9)
+    return _png(figure)
+
+
+def k_curve_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
+    """Draw a statistic over the number of labelled subjects.
+
+    Methods seen at one k only are points; the best floor with no more than k labels
+    is the grey step that a deep method must get below.
+
+    Args:
+        evaluation: On one calibration.
+        metric: Which statistic; methods that do not answer it are left out.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        ProtocolError: If no method answers the statistic.
+    """
+    curves: dict[str, list[tuple[int, float, MethodScore]]] = {}
+    for s in evaluation.scores:
+        value = s.values[metric]
+        if value is not None and s.role != "control":
+            curves.setdefault(s.method, []).append((s.k, value, s))
+    if not curves:
+        msg = f"no method answers {metric!r}; choose another statistic."
+        raise ProtocolError(msg)
+    ks = sorted({k for points in curves.values() for k, _, _ in points})
+    place = {k: i for i, k in enumerate(ks)}
+    figure = _figure(7.6, 4.2)
+    ax = figure.subplots()
+    pick = max if metric.endswith("_r2") else min
+    floor = [
+        (place[k], pick(values))
+        for k in ks
+        if (values := _floors(evaluation, k, metric))
+    ]
+    if floor:
+        x, y = zip(*floor, strict=True)
+        ax.plot(x, y, color=GREY, lw=7, alpha=0.3, label="best floor with at most k")
+    shown = {name: points for name, points in curves.items() if len(points) > 1}
+    for i, (name, points) in enumerate(shown.items()):
+        points.sort(key=lambda point: point[0])
+        role = points[0][2].role
+        ax.plot(
+            [place[k] for k, _, _ in points],
+            [value for _, value, _ in points],
+            color=CYCLE[i % len(CYCLE)],
+            ls=STYLES[(i // len(CYCLE) + (role == "floor")) % len(STYLES)],
+            marker=MARKERS[role],
+            ms=5,
+            label=f"{name} ({role})",
+        )
+    for kind, colour in ROLES.items():
+        single = [
+            (place[k], value)
+            for points in curves.values()
+            for k, value, s in points
+            if len(points) == 1 and s.role == kind
+        ]
+        if single:
+            x, y = zip(*single, strict=True)
+            mark = MARKERS[kind]
+            ax.plot(x, y, mark, color=colour, alpha=0.5, ms=5, label=f"other {kind}s")
+    ax.set_xticks(range(len(ks)), [str(k) for k in ks])
+    ax.set_xlabel("labelled target subjects, k", fontsize=9)
+    ax.set_ylabel(label(metric), fontsize=9)
+    ax.set_title(f"calibration: {evaluation.calibration}", fontsize=10)
+    _tidy(ax)
+    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    return _png(figure)
+
+
+def _floors(evaluation: Evaluation, k: int, metric: str) -> list[float]:
+    return [
+        value
+        for s in evaluation.scores
+        if s.role == "floor" and s.k <= k and (value := s.values[metric]) is not None
+    ]
+
+
+def strip_figure(record: Record, beats: Beats, *, seconds: float = 12.0) -> bytes:
+    """Draw a stretch of the record's own signals with accepted and refused beats.
+
+    The stretch begins where accepted and refused beats are most mixed.
+
+    Args:
+        record: With an ECG, PPG or arterial pressure.
+        beats: Of this record.
+        seconds: How much to draw.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        ProtocolError: If the record has none of these channels, or no beats.
+    """
+    names = {"ecg": "ECG", "ppg": "PPG", "abp": "arterial pressure"}
+    kinds = [kind for kind in names if record.find(kind) is not None]
+    if not kinds or not len(beats):
+        msg = (
+            f"record {record.subject!r} has {len(kinds)} of the channels ECG, PPG and "
+            f"ABP and {len(beats)} beats; wanted at least one of each to draw."
+        )
+        raise ProtocolError(msg)
+    begin = _mixed_start(beats, seconds)
+    figure = _figure(9.6, 1.0 + 1.6 * len(kinds))
+    panels = np.atleast_1d(figure.subplots(len(kinds), 1, sharex=True))
+    for ax, kind in zip(panels, kinds, strict=True):
+        signal = record.signal(kind)
+        times = signal.times
+        part = (times >= begin) & (times < begin + seconds)
+        ax.plot(times[part], signal.values[part], color=INK, lw=1)
+        ax.set_ylabel(f"{names[kind]}\n({signal.unit})", fontsize=9)
+        _tidy(ax)
+        for accepted, colour in ((True, GREEN), (False, RED)):
+            rows = (beats.accepted == accepted) & (beats.time >= begin)
+            rows &= (beats.time < begin + seconds) & np.isfinite(beats.duration)
+            for start, length in zip(
+                beats.time[rows], beats.duration[rows], strict=True
+            ):
+                stop = min(start + length, begin + seconds)
+                hatch = None if accepted else "////"
+                ax.axvspan(start, stop, hatch=hatch, **_shade(colour))
+                ax.axvline(start, color=colour, lw=0.8, alpha=0.7)
+    for words, colour, hatch in (
+        ("accepted beat", GREEN, None),
+        ("refused beat", RED, "////"),
+    ):
+        panels[0].fill([], [], hatch=hatch, label=words, **_shade(colour))
+    panels[0].legend(
+        fontsize=9, ncols=2, frameon=False, loc="lower right", bbox_to_anchor=(1, 1)
+    )
+    panels[0].set_title("the record's own signals", fontsize=10, loc="left")
+    panels[-1].set_xlim(begin, begin + seconds)
+    panels[-1].set_xlabel("time since the start of the record (s)", fontsize=9)
+    return _png(figure)
+
+
+def _shade(colour: str) -> dict[str, Any]:
+    """Colours of a shaded stretch; its edge carries the hatch, so it is not zero."""
+    return {
+        "facecolor": to_rgba(colour, 0.16),
+        "edgecolor": to_rgba(colour, 0.45),
+        "linewidth": 0.01,
+    }
+
+
+def _mixed_start(beats: Beats, seconds: float) -> float:
+    """Begin of the stretch with the most of the rarer kind of beat, but not only it."""
+    starts = np.sort(beats.time)
+    accepted = beats.accepted[np.argsort(beats.time, kind="stable")]
+    stop = np.searchsorted(starts, starts + seconds)
+    good_before = np.concatenate([[0], np.cumsum(accepted)])
+    good = good_before[stop] - good_before[:-1]
+    bad = stop - np.arange(len(starts)) - good
+    best = int(np.argmax(np.minimum(good, bad) * 1000 + good + bad))
+    return float(max(starts[best] - 0.3, 0.0))
+
+
+def time_course_figure(
+    beats: Beats, predictions: Mapping[str, Prediction] | Sequence[Prediction]
+) -> bytes:
+    """Draw central SBP of several methods beside the record's own arterial pressure.
+
+    Nobody measured the central pressure here, so there is no error to draw.
+
+    Args:
+        beats: Of one record; ``waves['abp']`` in mmHg where there is a line.
+        predictions: Of these beats, by the name to print; or plain, by their method.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        ProtocolError: If there is no prediction.
+    """
+    if not isinstance(predictions, Mapping):
+        predictions = {_method(p): p for p in predictions}
+    if not predictions:
+        msg = "no predictions to draw; wanted at least one."
+        raise ProtocolError(msg)
+    figure = _figure(9.6, 4.2)
+    ax = figure.subplots()
+    own = beats.waves.get("abp")
+    if own is not None:
+        values = np.where(beats.accepted[:, None], pressures(own), np.nan)
+        ax.fill_between(
+            beats.time, values[:, 1], values[:, 0], color=GREY, alpha=0.15, lw=0
+        )
+        for column, name, style in (
+            (0, "SBP", "-"),
+            (2, "MAP", "-."),
+            (1, "DBP", "--"),
+        ):
+            ax.plot(
+                beats.time,
+                values[:, column],
+                color=GREY,
+                lw=1.2,
+                ls=style,
+                label=f"the record's own line, {name}",
+            )
+    for i, (name, p) in enumerate(predictions.items()):
+        ax.plot(
+            p.time,
+            p.csbp,
+            color=CYCLE[i % len(CYCLE)],
+            ls=STYLES[i % len(STYLES)],
+            lw=1.5,
+            label=f"{name}: central SBP",
+        )
+    ax.set_xlabel("time since the start of the record (s)", fontsize=9)
+    ax.set_ylabel("pressure (mmHg)", fontsize=9)
+    _tidy(ax)
+    ax.legend(
+        fontsize=8, ncols=3, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0)
+    )
+    return _png(figure)
+
+
+def reasons_figure(beats: Beats) -> bytes:
+    """Draw how many beats were accepted, and why the others were refused.
+
+    Args:
+        beats: Of one record or more.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        ProtocolError: If there are no beats.
+    """
+    if not len(beats):
+        msg = "no beats to count; wanted at least one, accepted or refused."
+        raise ProtocolError(msg)
+    names, counts = np.unique(beats.reason[~beats.accepted], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    rows = [("accepted", int(beats.accepted.sum()))]
+    rows += [(str(names[i]), int(counts[i])) for i in order]
+    figure = _figure(7.6, 1.2 + 0.34 * len(rows))
+    ax = figure.subplots()
+    colours = [GREEN] + [RED] * (len(rows) - 1)
+    bars = ax.barh([i for i, _ in enumerate(rows)], [n for _, n in rows], color=colours)
+    ax.bar_label(bars, [f" {n}" for _, n in rows], fontsize=9)
+    ax.set_yticks(range(len(rows)), [name for name, _ in rows])
+    ax.invert_yaxis()
+    ax.set_xlabel("beats", fontsize=9)
+    ax.margins(x=0.1)
+    _tidy(ax)
+    ax.grid(visible=False, axis="y")
+    return _png(figure)

@@ -1,0 +1,110 @@
+"""What must hold before any score means something."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from capnet.errors import ProtocolError
+from capnet.prediction import Prediction
+from capnet.records import Beats
+from capnet.types import BeatWaves
+
+__all__ = ["check_protocol", "check_same_beats", "true_waves"]
+
+
+def true_waves(reference: Beats) -> BeatWaves:
+    """Return the true aortic waves, mmHg. Shape (beat, 64).
+
+    Raises:
+        ProtocolError: If nobody measured them.
+    """
+    if reference.reference_type == "none" or reference.reference is None:
+        msg = (
+            "the beats have reference_type 'none': nobody measured their central "
+            "pressure, so no error can be computed. Show the predictions beside each "
+            "other with capnet.evaluation.record_report or predictions_frame instead."
+        )
+        raise ProtocolError(msg)
+    return reference.reference
+
+
+def check_same_beats(predictions: Sequence[Prediction], reference: Beats) -> None:
+    """Refuse predictions of other beats, or calibrated otherwise, than the reference.
+
+    Args:
+        predictions: At least one.
+        reference: The beats that were asked.
+
+    Raises:
+        ProtocolError: If there is no prediction, a prediction's subjects or beats
+            are not those of the reference in the same order, its calibration is
+            another one, or two answers carry the same method and k.
+    """
+    if not predictions:
+        msg = "no predictions to evaluate; wanted at least one floor."
+        raise ProtocolError(msg)
+    seen: set[tuple[str, int]] = set()
+    for p in predictions:
+        name = f"{p.method!r} (k = {p.k})"
+        if (p.method, p.k) in seen:
+            msg = (
+                f"two predictions are called {name}; wanted one row a method and k. "
+                "Name the draw or the seed in the method."
+            )
+            raise ProtocolError(msg)
+        seen.add((p.method, p.k))
+        same = (
+            len(p) == len(reference)
+            and np.array_equal(p.subject, reference.subject)
+            and np.array_equal(p.beat, reference.beat)
+        )
+        if not same:
+            msg = (
+                f"{name} answers {len(p)} beats that are not the {len(reference)} "
+                "reference beats in their order; wanted the same subject and beat in "
+                "every row. Predict on the beats that you evaluate."
+            )
+            raise ProtocolError(msg)
+        if p.calibration != reference.calibration:
+            msg = (
+                f"{name} is calibrated by {p.calibration!r}, the reference beats by "
+                f"{reference.calibration!r}; calibrations are never pooled. Evaluate "
+                "each calibration on its own."
+            )
+            raise ProtocolError(msg)
+
+
+def check_protocol(predictions: Sequence[Prediction], reference: Beats) -> None:
+    """Refuse an evaluation whose numbers would not mean anything.
+
+    Args:
+        predictions: What the methods say.
+        reference: The held-out beats with their truth.
+
+    Raises:
+        ProtocolError: As `check_same_beats`; if nobody measured the truth; or if
+            there are deep rows without a floor beside them.
+    """
+    true_waves(reference)
+    check_same_beats(predictions, reference)
+    roles = [p.role for p in predictions]
+    if "deep" in roles and "floor" not in roles:
+        deep = ", ".join(
+            sorted({repr(p.method) for p in predictions if p.role == "deep"})
+        )
+        msg = (
+            f"deep rows ({deep}) without any floor at calibration "
+            f"{reference.calibration!r}; wanted at least one cheap estimator (GTF, "
+            "ridge, brachial SBP minus a constant ...) on the same beats."
+        )
+        raise ProtocolError(msg)
+    if "deep" in roles:
+        lowest = min(p.k for p in predictions if p.role == "floor")
+        early = sorted({p.k for p in predictions if p.role == "deep" and p.k < lowest})
+        if early:
+            msg = (
+                f"deep rows at k = {early[0]}, but the floor with the fewest labels "
+                f"has k = {lowest}; wanted a floor with no more labels than each deep "
+                "row. Add floors that are fitted on the source alone (k = 0)."
+            )
+            raise ProtocolError(msg)

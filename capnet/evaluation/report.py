@@ -1,0 +1,90 @@
+"""One self-contained HTML file: no request leaves the page."""
+
+import base64
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from math import isfinite
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from capnet.errors import ProtocolError
+from capnet.evaluation.content import Report
+from capnet.evaluation.wording import DASH
+from capnet.files import write_atomic
+from capnet.prediction import DISCLAIMER
+
+__all__ = ["MAX_BYTES", "render_report", "write_report"]
+
+MAX_BYTES = 5_000_000
+"""A report that is larger does not travel by mail."""
+
+
+@cache
+def _template() -> Template:
+    source = files("capnet.evaluation").joinpath("template.html.j2").read_text("utf-8")
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["base64"] = lambda png: base64.b64encode(png).decode("ascii")
+    return environment.from_string(source)
+
+
+def _flat(entries: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in entries.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, float):
+            rows.append(
+                (f"{prefix}{name}", f"{value:.6g}" if isfinite(value) else DASH)
+            )
+        elif isinstance(value, list | tuple):
+            rows.append((f"{prefix}{name}", ", ".join(map(str, value))))
+        else:
+            rows.append((f"{prefix}{name}", str(value)))
+    return rows
+
+
+def render_report(report: Report) -> str:
+    """Lay a report out as one HTML page.
+
+    Images are inline, all text is escaped, nothing is fetched from elsewhere.
+
+    Args:
+        report: What to say.
+
+    Returns:
+        The page.
+    """
+    provenance = _flat(report.provenance)
+    return _template().render(
+        report=report, provenance=provenance, disclaimer=DISCLAIMER
+    )
+
+
+def write_report(path: Path | str, report: Report) -> Path:
+    """Write a report so that a reader sees the old page or the new one, never half.
+
+    Args:
+        path: Of the HTML file; its folder is made when missing.
+        report: What to say.
+
+    Returns:
+        The path.
+
+    Raises:
+        ProtocolError: If the page is larger than `MAX_BYTES`.
+    """
+    page = render_report(report).encode("utf-8")
+    if len(page) > MAX_BYTES:
+        msg = (
+            f"the report {report.title!r} has {len(page) / 1e6:.1f} MB; wanted at most "
+            f"{MAX_BYTES / 1e6:g}. Leave out figures."
+        )
+        raise ProtocolError(msg)
+    return write_atomic(Path(path), page)

@@ -1,0 +1,82 @@
+"""What the paired intervals allow to say, in words: wins, ties and losses."""
+
+from collections import Counter
+
+from capnet.evaluation.evaluate import Evaluation, Paired
+from capnet.evaluation.wording import label, number, signed
+
+__all__ = ["comparison_line", "verdict_lines"]
+
+_WORDS = {
+    "won": "better than the floor",
+    "lost": "worse than the floor",
+    "tied": "a tie: the interval holds zero",
+    "undecided": "undecided: too few subjects for an interval",
+}
+
+
+def comparison_line(paired: Paired) -> str:
+    """Say what one comparison says.
+
+    Args:
+        paired: Method a against method b.
+    """
+    unit = "" if paired.metric.endswith("_r2") else " mmHg"
+    if paired.interval is not None:
+        low, high = (signed(x) for x in paired.interval)
+        between = f"95 % interval {low} to {high}"
+    else:
+        between = "no interval"
+    return (
+        f"{label(paired.metric, unit=False)} of {paired.method_a[0]} "
+        f"{number(paired.a)} against {number(paired.b)}{unit} of {paired.method_b[0]} "
+        f"(k = {paired.method_b[1]}): difference {signed(paired.difference)}{unit}, "
+        f"{between}, n = {paired.subjects} subjects"
+    )
+
+
+def _others(paired: list[Paired]) -> str:
+    if not paired:
+        return ""
+    count = Counter(p.outcome for p in paired)
+    said = ", ".join(
+        f"{count[o]} {o}" for o in ("won", "tied", "lost", "undecided") if count[o]
+    )
+    return f" The other deep rows at this k: {said}."
+
+
+def verdict_lines(evaluation: Evaluation, metric: str = "sbp_rmse") -> tuple[str, ...]:
+    """Say, for each k, whether deep estimation beat the best floor.
+
+    The deep row with the best score meets the best floor that needs no more labels;
+    both are chosen on the scored subjects. A row has won or lost only where the
+    paired 95 % interval is clear of zero; everything else is a tie.
+
+    Args:
+        evaluation: On one calibration.
+        metric: By which statistic.
+
+    Returns:
+        One sentence a k; one that says so when there is no deep row.
+    """
+    lines = []
+    deep = {s.key for s in evaluation.scores if s.role == "deep"}
+    for k in sorted({k for _, k in deep}):
+        found = {
+            c.method_a: c
+            for c in evaluation.comparisons
+            if c.metric == metric
+            and c.method_a in deep
+            and c.method_a[1] == k
+            and c.method_b == evaluation.best_floor(k, metric).key
+        }
+        if not found:
+            continue
+        best = found[evaluation.best_deep(k, metric).key]
+        rest = [c for c in found.values() if c is not best]
+        lines.append(
+            f"k = {k}, {_WORDS[best.outcome]}. {comparison_line(best)}.{_others(rest)}"
+        )
+    return tuple(lines) or (
+        f"No deep row answers {label(metric, unit=False)}: nothing to claim here.",
+    )

@@ -1,0 +1,290 @@
+"""Clinics: virtual people, a solver, a sensor and a cuff, frozen together.
+
+A clinic simulates its people once and can then observe them as often as wanted: each
+draw is another day, with another sensor on the finger and another cuff reading of the
+same people. What comes out is a table of beats like that of a real recording, cut by
+the same code.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from capnet.errors import ConfigError, ProtocolError, ShapeError
+from capnet.hemodynamics.cohort import Cohort, stream
+from capnet.hemodynamics.cuffs import CuffModel, apply_cuff
+from capnet.hemodynamics.population import Population
+from capnet.hemodynamics.sensors import Sensor, apply_sensor
+from capnet.hemodynamics.simulation import Solver, simulate
+from capnet.hemodynamics.waves import Waves
+from capnet.records import Beats
+from capnet.signal.feet import pulse_feet
+from capnet.signal.frontend import RATE, beats_of_windows, smooth
+from capnet.types import (
+    N_POINTS,
+    BeatWaves,
+    Calibration,
+    CuffSite,
+    PerBeat,
+    Site,
+    Windows,
+)
+
+__all__ = ["Clinic"]
+
+_SITES: Final[tuple[Site, ...]] = ("aortic_root", "brachial", "radial", "digital")
+_RATE: Final = 500.0
+"""Hz: of the waves, and of the search for the radial foot."""
+_FORMAT: Final = "capnet clinic 1"
+
+_log = logging.getLogger(__name__)
+
+
+class _Pulse(NamedTuple):
+    """One recorded beat of each finger; times in samples, NaN where not found."""
+
+    raw: Windows
+    r_peak: PerBeat
+    start: PerBeat
+    stop: PerBeat
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """Where virtual people are seen, and with what.
+
+    Attributes:
+        name: Part of its people's names; letters, digits, dots, - and _.
+        population: Who comes.
+        solver: What their waves follow from; a frozen dataclass.
+        sensor: The finger sensors.
+        cuff: The arm cuffs.
+        pep_mean, pep_sd: Pre-ejection period (R peak to aortic flow), s.
+        n: How many people are drawn, before the implausible are left out.
+        seed: Not negative.
+
+    Raises:
+        ConfigError: If the name or a number is out of its range.
+    """
+
+    name: str
+    population: Population
+    solver: Solver
+    sensor: Sensor
+    cuff: CuffModel
+    pep_mean: float
+    pep_sd: float
+    n: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not self.name or not set(self.name) <= _LETTERS:
+            msg = (
+                f"clinic is named {self.name!r}; wanted letters, digits, '.', '-', '_'."
+            )
+            raise ConfigError(msg)
+        if self.n < 1 or self.seed < 0 or not 0 <= 2.5 * self.pep_sd < self.pep_mean:
+            msg = (
+                f"clinic {self.name!r} has n {self.n}, seed {self.seed}, PEP "
+                f"{self.pep_mean:g} +- {self.pep_sd:g} s; wanted n >= 1, seed >= 0 and "
+                "a mean PEP above 2.5 SDs."
+            )
+            raise ConfigError(msg)
+
+    def hash(self) -> str:
+        """Return 16 hexadecimal digits that change with anything that matters."""
+        text = json.dumps([_FORMAT, _content(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def simulate(self, *, progress: Callable[[int, int], None] | None = None) -> Waves:
+        """Simulate the clinic's people and leave out those who could not be real.
+
+        Who was left out and why is logged; people keep the index they were drawn at.
+
+        Args:
+            progress: Called with the number of people done and of all.
+
+        Raises:
+            ProtocolError: If nobody is left.
+        """
+        cohort = Cohort.sample(self.n, seed=self.seed, population=self.population)
+        waves = simulate(
+            cohort,
+            solver=self.solver,
+            sampling_rate=_RATE,
+            sites=_SITES,
+            progress=progress,
+        )
+        plausible = waves.plausible()
+        _log.info("clinic %s: %r", self.name, plausible)
+        if not plausible.kept.any():
+            msg = f"clinic {self.name!r} has no plausible person left: {plausible!r}"
+            raise ProtocolError(msg)
+        return waves.take(plausible.kept)
+
+    def observe(
+        self,
+        waves: Waves,
+        *,
+        calibration: Calibration,
+        cuff_site: CuffSite = "brachial",
+        draw: int = 0,
+    ) -> Beats:
+        """Record one steady beat of each person.
+
+        Args:
+            waves: From `simulate` of this clinic, or a selection of them.
+            calibration: ``exact`` (true arm pressures) or ``cuff SBP/DBP`` (what the
+                clinic's cuff shows).
+            cuff_site: Whose pressures calibrate.
+            draw: Which day: sensor, cuff reading and PEP are drawn anew for each; a
+                person's cuff error keeps its lasting part.
+
+        Returns:
+            One row a person, named ``virtual-<clinic>-<index>``. A beat whose feet
+            are not found is refused, with its reason.
+
+        Raises:
+            ProtocolError: If the calibration is none that virtual people can have.
+            ShapeError: If the waves are not this clinic's.
+        """
+        if calibration not in ("exact", "cuff SBP/DBP"):
+            msg = (
+                f"calibration {calibration!r} was asked of clinic {self.name!r}; "
+                "wanted 'exact' or 'cuff SBP/DBP'."
+            )
+            raise ProtocolError(msg)
+        person = waves.cohort.index
+        if draw < 0 or (len(person) and person.max() >= self.n):
+            msg = (
+                f"draw {draw} of people up to number {person.max(initial=0)}; clinic "
+                f"{self.name!r} has {self.n} people and draws from 0 on."
+            )
+            raise ShapeError(msg)
+        day = f"draw {draw}"
+        pep = stream(self.seed, day, "pep").standard_normal(self.n)[person]
+        onset = -(self.pep_mean + self.pep_sd * np.clip(pep, -2.2, 2.2))
+        pulse = self._pulse(waves, onset, day)
+        radial = _radial_foot(waves, onset)
+        reason = np.select(
+            [
+                ~np.isfinite(pulse.start),
+                ~np.isfinite(pulse.stop),
+                ~np.isfinite(radial),
+            ],
+            [
+                "no pulse foot after the R peak",
+                "no pulse foot after the next R peak",
+                "no foot of the radial pulse",
+            ],
+            default="",
+        )
+        measured = (pulse.stop - pulse.start) / RATE
+        return Beats(
+            subject=np.array([f"virtual-{self.name}-{i}" for i in person]),
+            beat=np.zeros(len(waves), dtype=np.int64),
+            time=np.zeros(len(waves)),
+            duration=np.where(np.isfinite(measured), measured, waves.period),
+            ppg=beats_of_windows(pulse.raw, pulse.start, pulse.stop),
+            age=waves.cohort.age,
+            cuff=self._cuff(waves, calibration, cuff_site, day),
+            cuff_site=np.full(len(waves), str(cuff_site)),
+            calibration=calibration,
+            accepted=reason == "",
+            reason=reason,
+            waves={"radial": _one_beat(waves, "radial", radial)},
+            features={
+                "pat": (pulse.start - pulse.r_peak) / RATE,
+                "hr": 60.0 / waves.period,
+            },
+            raw=pulse.raw,
+            start=pulse.start,
+            stop=pulse.stop,
+            reference=_one_beat(waves, "aortic_root", np.zeros(len(waves))),
+            reference_type="simulated",
+            truth={
+                "brachial_sbp": waves.systolic("brachial"),
+                "brachial_dbp": waves.diastolic("brachial"),
+                "radial_sbp": waves.systolic("radial"),
+                "radial_dbp": waves.diastolic("radial"),
+                "pwv": waves.cohort["pwv"],
+            },
+        )
+
+    def _pulse(self, waves: Waves, onset: PerBeat, day: str) -> _Pulse:
+        """Put a sensor on every finger and find the feet around one beat."""
+        drawn = self.sensor.draw(self.n, stream(self.seed, day, "sensor"))
+        raw, r_peak = apply_sensor(
+            waves.volume_pulse("digital"),
+            period=waves.period,
+            r_peak=onset,
+            draw=drawn.take(waves.cohort.index),
+        )
+        raw = raw.astype(np.float32)
+        wave = smooth(raw)
+        following = r_peak + waves.period * RATE
+        start = pulse_feet(wave, r_peak, sampling_rate=RATE)
+        stop = pulse_feet(wave, following, sampling_rate=RATE)
+        return _Pulse(raw, r_peak, start, stop)
+
+    def _cuff(
+        self, waves: Waves, calibration: Calibration, site: CuffSite, day: str
+    ) -> np.ndarray:
+        sbp, dbp = waves.systolic(site), waves.diastolic(site)
+        if calibration == "exact":
+            return np.stack([sbp, dbp], axis=1)
+        drawn = self.cuff.draw(
+            self.n,
+            stream(self.seed, day, "cuff"),
+            person=stream(self.seed, "person", "cuff"),
+        )
+        return apply_cuff(sbp, dbp, drawn.take(waves.cohort.index))
+
+
+_LETTERS: Final = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+)
+
+
+def _radial_foot(waves: Waves, onset: PerBeat) -> PerBeat:
+    """Return when the radial pulse begins, s; onset is the time of the R peak."""
+    lead = int(0.2 * _RATE)
+    times = onset[:, None] + (np.arange(int(0.9 * _RATE)) - lead) / _RATE
+    after = np.full(len(waves), float(lead))
+    foot = pulse_feet(waves.at("radial", times), after, sampling_rate=_RATE)
+    return onset + (foot - lead) / _RATE
+
+
+def _one_beat(waves: Waves, site: Site, start: PerBeat) -> BeatWaves:
+    """Return 64 points of one period from a time on, mmHg; NaN where that is NaN."""
+    steps = np.arange(N_POINTS) / N_POINTS
+    known = np.nan_to_num(start)[:, None]
+    values = waves.at(site, known + steps * waves.period[:, None])
+    return np.where(np.isfinite(start)[:, None], values, np.nan)
+
+
+def _content(value: object) -> object:
+    """Return what a setting says, as JSON can hold it, with the names of classes."""
+    if is_dataclass(value) and not isinstance(value, type):
+        said = {
+            f.name: _content(getattr(value, f.name))
+            for f in fields(value)
+            if f.metadata.get("content", True)
+        }
+        return {"class": type(value).__name__, **said}
+    if isinstance(value, Mapping):
+        return {str(key): _content(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [_content(part) for part in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    msg = (
+        f"a clinic holds {type(value).__name__} {value!r}; wanted frozen dataclasses "
+        "of numbers and words, so that its hash says what it is."
+    )
+    raise ConfigError(msg)

@@ -1,0 +1,284 @@
+"""Population: what is assumed about the people before anyone is drawn.
+
+Means and standard deviations by age are those of PWDB (Charlton 2019; tables beside
+this file). A `Population` says how the standard deviates are distributed: where a
+clinic's patients differ from the textbook, and what no measurement tells.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Final, Self
+
+import numpy as np
+from jaxtyping import Float
+
+from capnet.errors import ConfigError
+
+__all__ = [
+    "PARAMETERS",
+    "Arm",
+    "Deviate",
+    "NormalAge",
+    "Population",
+    "UniformAge",
+    "age_statistics",
+    "reference_pwv",
+]
+
+PerSubject = Float[np.ndarray, " subject"]
+
+PARAMETERS: Final = (
+    "hr",
+    "sv",
+    "lvet",
+    "pft",
+    "rfv",
+    "mbp",
+    "pwv",
+    "dia",
+    "len",
+    "pvc",
+    "pout",
+)
+"""Drawn per subject: heart rate (bpm), stroke volume (ml), ejection time (ms), time to
+peak flow (ms), backflow (ml), mean pressure (mmHg), carotid-femoral pulse wave velocity
+(m/s), large-artery diameter, proximal aortic length and bed compliance (1 at age 25),
+outflow pressure (mmHg)."""
+
+AGES: Final = (25.0, 75.0)
+"""Ages that the tables cover, years; beyond them the trend is continued."""
+
+# Mattace-Raso 2010, table 6: PWV = a age + b age^2 + c in five classes of pressure.
+_PWV_A: Final = np.array([0.0, 0.0, 0.0, 0.0, 0.044])
+_PWV_B: Final = np.array([0.83e-3, 0.99e-3, 1.05e-3, 1.18e-3, 0.85e-3])
+_PWV_C: Final = np.array([5.55, 5.69, 5.91, 6.17, 5.73])
+_PWV_SBP: Final = np.array([115.0, 125.0, 135.0, 150.0, 170.0])
+_PWV_DBP: Final = np.array([77.5, 82.5, 87.5, 95.0, 105.0])
+
+
+@dataclass(frozen=True)
+class UniformAge:
+    """Ages spread evenly, years."""
+
+    low: float = 25.0
+    high: float = 75.0
+
+    def __post_init__(self) -> None:
+        _check_ages(self.low, self.high)
+
+    def quantile(self, normal: PerSubject, uniform: PerSubject) -> PerSubject:
+        """Turn raw draws into ages."""
+        del normal
+        return self.low + (self.high - self.low) * uniform
+
+
+@dataclass(frozen=True)
+class NormalAge:
+    """Ages around a mean, cut at both ends, years."""
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_ages(self.low, self.high)
+
+    def quantile(self, normal: PerSubject, uniform: PerSubject) -> PerSubject:
+        """Turn raw draws into ages."""
+        del uniform
+        return np.clip(self.mean + self.sd * normal, self.low, self.high)
+
+
+def _check_ages(low: float, high: float) -> None:
+    if not 15.0 <= low <= high <= 90.0:
+        msg = (
+            f"ages are {low:g} to {high:g} years; wanted 15 <= low <= high <= 90 "
+            f"(the tables cover {AGES[0]:g} to {AGES[1]:g})."
+        )
+        raise ConfigError(msg)
+
+
+@dataclass(frozen=True)
+class Deviate:
+    """How one parameter departs from what is usual at that age.
+
+    Attributes:
+        mean: Shift, in standard deviations at that age.
+        sd: Spread, in standard deviations at that age.
+        follows: Another parameter that pulls it along; empty for none.
+        slope: Standard deviations gained for each one the other is off its own mean.
+    """
+
+    mean: float = 0.0
+    sd: float = 1.0
+    follows: str = ""
+    slope: float = 0.0
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Hidden properties of the left arm, where the finger and the cuff are.
+
+    No measurement tells them, which is what keeps the way from arm to aorta from
+    being one fixed filter. Each is a log-normal factor.
+
+    Attributes:
+        stiffness: Median factor on the wall stiffness of the arm's arteries.
+        stiffness_sd, resistance_sd, compliance_sd, length_sd: Standard deviations
+            of the logarithms (wall stiffness, bed resistance and compliance, length).
+    """
+
+    stiffness: float = 1.0
+    stiffness_sd: float = 0.10
+    resistance_sd: float = 0.15
+    compliance_sd: float = 0.15
+    length_sd: float = 0.05
+
+
+def _usual() -> Mapping[str, Deviate]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Population:
+    """Priors of virtual people.
+
+    Attributes:
+        age: How ages are distributed.
+        deviates: Parameters that do not follow the table (mean 0, SD 1 at each age);
+            outflow pressure is the same in everybody unless it is named here.
+        arm: Hidden properties of the left arm.
+        clip: Standard deviates are held within plus and minus this.
+
+    Raises:
+        ConfigError: If a deviate names an unknown parameter or follows one that
+            itself follows another.
+    """
+
+    age: UniformAge | NormalAge = UniformAge()
+    deviates: Mapping[str, Deviate] = field(default_factory=_usual)
+    arm: Arm = Arm()
+    clip: float = 2.2
+
+    def __post_init__(self) -> None:
+        for name, deviate in self.deviates.items():
+            unknown = {name, deviate.follows or name} - set(PARAMETERS)
+            if unknown:
+                msg = (
+                    f"deviate {name!r} concerns {sorted(unknown)}; wanted parameters "
+                    f"among {', '.join(PARAMETERS)}."
+                )
+                raise ConfigError(msg)
+            if deviate.follows and self.deviate(deviate.follows).follows:
+                msg = (
+                    f"{name!r} follows {deviate.follows!r}, which follows "
+                    f"{self.deviate(deviate.follows).follows!r}; wanted one step only."
+                )
+                raise ConfigError(msg)
+
+    def deviate(self, name: str) -> Deviate:
+        """Return how a parameter departs from the table."""
+        usual = Deviate(sd=0.0) if name == "pout" else Deviate()
+        return self.deviates.get(name, usual)
+
+    @classmethod
+    def older_clinic(cls) -> Self:
+        """Return a clinic's patients: older, stiffer, slower, with more hidden spread.
+
+        Mean age 64; mean pressure up by 0.7 SD, PWV up and tied to it, ejection time
+        tied to heart rate; arms stiffer and more different from each other.
+        """
+        return cls(
+            age=NormalAge(mean=64.0, sd=10.0, low=42.0, high=80.0),
+            deviates={
+                "mbp": Deviate(0.7, 1.1),
+                "pwv": Deviate(0.4, 0.9, "mbp", 0.35),
+                "hr": Deviate(-0.5, 1.1),
+                "lvet": Deviate(0.35, 0.7, "hr", -0.7),
+                "pft": Deviate(0.5, 1.0),
+                "dia": Deviate(-0.3, 1.0),
+            },
+            arm=Arm(1.15, 0.25, 0.35, 0.30, 0.07),
+        )
+
+    def standardise(self, raw: Mapping[str, PerSubject]) -> dict[str, PerSubject]:
+        """Turn independent normal draws into the deviates of this population.
+
+        Args:
+            raw: Independent standard normal draws of every parameter.
+
+        Returns:
+            Deviates in standard deviations at each age.
+        """
+        clipped = {k: np.clip(raw[k], -self.clip, self.clip) for k in PARAMETERS}
+        own: dict[str, PerSubject] = {
+            k: self.deviate(k).mean + self.deviate(k).sd * clipped[k]
+            for k in PARAMETERS
+        }
+        answer = dict(own)
+        for name in PARAMETERS:
+            deviate = self.deviate(name)
+            if deviate.follows:
+                pull = own[deviate.follows] - self.deviate(deviate.follows).mean
+                answer[name] = own[name] + deviate.slope * pull
+        return answer
+
+
+@cache
+def _age_table() -> dict[str, np.ndarray]:
+    path = files("capnet.hemodynamics") / "tables" / "age_parameters_pwdb.csv"
+    rows = csv.DictReader(path.read_text("utf-8").splitlines())
+    table: dict[str, np.ndarray] = {}
+    for row in rows:
+        for kind in ("mean", "sd"):
+            cells = [row[f"{kind}_{age}"] for age in range(25, 76, 10)]
+            if all(cells):
+                table[f"{row['parameter'].lower()}_{kind}"] = np.array(
+                    cells, dtype=float
+                )
+    return table
+
+
+def _at_age(row: str, age: PerSubject) -> PerSubject:
+    """Read a row of the table, its first and last slopes continued."""
+    ages, values = np.arange(25.0, 76.0, 10.0), _age_table()[row]
+    i = np.clip(np.searchsorted(ages, age) - 1, 0, len(ages) - 2)
+    slope = (values[i + 1] - values[i]) / 10.0
+    answer: PerSubject = values[i] + slope * (age - ages[i])
+    return answer
+
+
+def age_statistics(name: str, age: PerSubject) -> tuple[PerSubject, PerSubject]:
+    """Return mean and standard deviation of a parameter at each age.
+
+    Args:
+        name: One of `PARAMETERS` but ``pwv`` (see `reference_pwv`), or ``dbp``, the
+            pressure at which the geometry is known (mmHg).
+        age: Years.
+    """
+    return _at_age(f"{name}_mean", age), _at_age(f"{name}_sd", age)
+
+
+def reference_pwv(age: PerSubject, mbp: PerSubject, deviate: PerSubject) -> PerSubject:
+    """Return carotid-femoral pulse wave velocity, m/s (Mattace-Raso 2010).
+
+    Args:
+        age: Years.
+        mbp: Mean pressure, mmHg; the reference classes are interpolated at
+            DBP + 0.4 PP, held at the highest and continued below the lowest.
+        deviate: In standard deviations, which differ above and below the mean.
+    """
+    classes = _PWV_DBP + 0.4 * (_PWV_SBP - _PWV_DBP)
+    values = _PWV_A * age[:, None] + _PWV_B * age[:, None] ** 2 + _PWV_C
+    i = np.clip(np.searchsorted(classes, mbp) - 1, 0, len(classes) - 2)
+    step = (np.minimum(mbp, classes[-1]) - classes[i]) / (classes[i + 1] - classes[i])
+    rows = np.arange(len(age))
+    mean = values[rows, i] + step * (values[rows, i + 1] - values[rows, i])
+    above = _at_age("cfpwv_sd_upper_pct_mean", age) / 100.0
+    below = _at_age("cfpwv_sd_lower_pct_mean", age) / 100.0
+    answer: PerSubject = mean * (1.0 + deviate * np.where(deviate > 0, above, below))
+    return answer

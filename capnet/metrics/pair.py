@@ -1,0 +1,60 @@
+"""What every metric asks of its two arguments."""
+
+import numpy as np
+from jaxtyping import Float
+
+from capnet.errors import ShapeError
+
+__all__ = ["check_pair", "check_rows"]
+
+Array = Float[np.ndarray, "..."]
+
+
+def check_pair(predicted: Array, reference: Array) -> None:
+    """Refuse a pair of arrays that no metric should turn into a number.
+
+    Args:
+        predicted: What a method says. Shape (n,) or (beat, 64).
+        reference: What is true, the same shape.
+
+    Raises:
+        ShapeError: If the shapes differ, there is nothing to compare, or a value is
+            NaN or infinite.
+    """
+    if predicted.shape != reference.shape:
+        msg = (
+            f"predicted has shape {predicted.shape}, reference {reference.shape}; "
+            "wanted the same. Compare the same beats in the same order."
+        )
+        raise ShapeError(msg)
+    if predicted.size == 0:
+        msg = (
+            f"predicted and reference are empty, shape {predicted.shape}; wanted at "
+            "least one value. A method that answered nothing has no score."
+        )
+        raise ShapeError(msg)
+    for name, array in (("predicted", predicted), ("reference", reference)):
+        bad = ~np.isfinite(array)
+        if bad.any():
+            row = int(np.argwhere(bad)[0, 0])
+            msg = (
+                f"{name} holds {int(bad.sum())} NaN or infinite values, the first in "
+                f"row {row}; wanted finite numbers. Drop refused beats before scoring."
+            )
+            raise ShapeError(msg)
+
+
+def check_rows(values: Array, rows: np.ndarray, *, name: str) -> None:
+    """Refuse a companion array that does not have one row for each value.
+
+    Args:
+        values: What is scored. Shape (n, ...).
+        rows: What belongs to each row, e.g. its subject. Shape (n,).
+        name: What ``rows`` is called in the message.
+
+    Raises:
+        ShapeError: If the lengths differ.
+    """
+    if len(rows) != len(values):
+        msg = f"{name} has {len(rows)} rows for {len(values)} values; wanted as many."
+        raise ShapeError(msg)

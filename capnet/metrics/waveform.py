@@ -1,0 +1,198 @@
+"""Errors of beats as waves, with the timing apart.
+
+A jitter of 5 ms alone costs 0.9 mmHg of waveform RMSE, so a score of waves needs a
+rule. Here the two beats are turned on their own cycle until they fit best: only that
+time shift is free, and the timing error and the unaligned score stand beside. The
+score of several beats is the mean of the RMSE of each.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from capnet.metrics.pair import check_pair, check_rows
+
+__all__ = [
+    "align",
+    "lateness",
+    "shape_rmse",
+    "timing_error",
+    "timing_errors",
+    "waveform_rmse",
+    "waveform_rmse_unaligned",
+    "waveform_rmses",
+]
+
+Predicted = Float[np.ndarray, "predicted point"]
+Reference = Float[np.ndarray, "reference point_"]
+PerRow = Float[np.ndarray, "row"]
+
+
+def align(wave: Float[np.ndarray, "row point"], shift: PerRow) -> np.ndarray:
+    """Turn beats on their own cycle, later by ``shift`` points.
+
+    Between points the wave is a straight line: unlike a Fourier shift that does not
+    ring where the end of a beat does not meet its start.
+
+    Args:
+        wave: Beats. Shape (row, point).
+        shift: How much later, points (fractional, any sign). Shape (row,).
+
+    Returns:
+        The turned beats. Shape (row, point).
+    """
+    n = wave.shape[1]
+    whole = np.floor(shift).astype(int)
+    part = (shift - whole)[:, None]
+    source = np.arange(n)[None, :] - whole[:, None]
+    earlier = np.take_along_axis(wave, source % n, axis=1)
+    later = np.take_along_axis(wave, (source - 1) % n, axis=1)
+    return np.asarray((1 - part) * earlier + part * later)
+
+
+def lateness(predicted: Predicted, reference: Reference) -> np.ndarray:
+    r"""Return by how much each reference beat must be later to fit best.
+
+    The reference is turned, not the prediction: between points it is interpolated,
+    which smooths, and smoothing a noisy prediction would flatter it. The squared
+    distance is, between the whole shifts :math:`i` and :math:`i + 1`, a parabola in
+    the fraction :math:`f`,
+
+    .. math:: J(i, f) = J_0 - 2 f (1 - f) d - 2 [(1 - f) c_i + f c_{i+1}]
+
+    where :math:`c` is the circular cross-correlation and :math:`d` the drop of the
+    reference's own correlation over one point, so the best shift is exact.
+
+    Args:
+        predicted: What a method says, mmHg. Shape (beat, point).
+        reference: What is true, mmHg. Shape (beat, point).
+
+    Returns:
+        Points in [-point / 2, point / 2), positive where the prediction is late, zero
+        where no shift helps or a wave is flat. Shape (beat,).
+
+    Raises:
+        ShapeError: If the arrays do not fit, are empty or hold NaN.
+    """
+    check_pair(predicted, reference)
+    n = predicted.shape[1]
+    p = predicted - predicted.mean(axis=1, keepdims=True)
+    r = reference - reference.mean(axis=1, keepdims=True)
+    spectrum = np.fft.rfft(p) * np.conj(np.fft.rfft(r))
+    c = np.fft.irfft(spectrum, n)  # c[i]: p times r turned by i points
+    step = np.roll(c, -1, axis=1) - c
+    d = np.sum(r * (r - np.roll(r, 1, axis=1)), axis=1, keepdims=True)
+    flat = d <= 1e-12
+    part = np.clip(0.5 + step / (2 * np.where(flat, 1.0, d)), 0, 1)
+    part = np.where(flat, 0.0, part)
+    cost = -2 * part * (1 - part) * d - 2 * (c + part * step)
+    rows = np.arange(len(p))
+    whole = cost.argmin(axis=1)
+    shift = whole + part[rows, whole]
+    shift = (shift + n / 2) % n - n / 2
+    unaligned = np.sum((p - r) ** 2, axis=1)
+    gained = unaligned - np.sum((p - align(r, shift)) ** 2, axis=1)
+    helps = (gained > 1e-9 * (1 + unaligned)) & (np.ptp(predicted, axis=1) > 0)
+    return np.asarray(np.where(helps, shift, 0.0))
+
+
+def _rmses(error: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt(np.mean(error**2, axis=1)))
+
+
+def waveform_rmses(predicted: Predicted, reference: Reference) -> dict[str, PerRow]:
+    """Return three scores of each beat, mmHg.
+
+    Args:
+        predicted: What a method says, mmHg. Shape (beat, point).
+        reference: What is true, mmHg. Shape (beat, point).
+
+    Returns:
+        ``wave_rmse`` after the best shift, ``wave_rmse_unaligned`` as it came, and
+        ``shape_rmse`` after the best shift and without each wave's mean. Each of
+        shape (beat,).
+
+    Raises:
+        ShapeError: If the arrays do not fit, are empty or hold NaN.
+    """
+    error = predicted - align(reference, lateness(predicted, reference))
+    return {
+        "wave_rmse": _rmses(error),
+        "wave_rmse_unaligned": _rmses(predicted - reference),
+        "shape_rmse": _rmses(error - error.mean(axis=1, keepdims=True)),
+    }
+
+
+def timing_errors(
+    predicted: Predicted, reference: Reference, duration: PerRow
+) -> np.ndarray:
+    """Return how late each predicted beat comes, ms.
+
+    Args:
+        predicted: What a method says, mmHg. Shape (beat, point).
+        reference: What is true, mmHg. Shape (beat, point).
+        duration: Of each beat, s. Shape (beat,).
+
+    Returns:
+        Positive where the prediction is late. Shape (beat,).
+
+    Raises:
+        ShapeError: If the arrays do not fit, are empty or hold NaN.
+    """
+    shift = lateness(predicted, reference)
+    check_rows(predicted, duration, name="duration")
+    check_pair(duration, duration)
+    return np.asarray(shift * duration / predicted.shape[1] * 1e3)
+
+
+def waveform_rmse(predicted: Predicted, reference: Reference) -> float:
+    """Return the waveform RMSE after the best shift of each beat, mmHg.
+
+    Args:
+        predicted: What a method says, mmHg. Shape (beat, point).
+        reference: What is true, mmHg. Shape (beat, point).
+
+    Raises:
+        ShapeError: If the arrays do not fit, are empty or hold NaN.
+    """
+    return float(waveform_rmses(predicted, reference)["wave_rmse"].mean())
+
+
+def waveform_rmse_unaligned(predicted: Predicted, reference: Reference) -> float:
+    """Return the waveform RMSE of the beats as they came, mmHg.
+
+    Args:
+        predicted: What a method says, mmHg. Shape (beat, point).
+        reference: What is true, mmHg. Shape (beat, point).
+
+    Raises:
+        ShapeError: If the arrays do not fit, are empty or hold NaN.
+    """
+    check_pair(predicted, reference)
+    return float(_rmses(predicted - reference).mean())
+
+
+def shape_rmse(predicted: Predicted, reference: Reference) -> float:
+    """Return the waveform RMSE without timing and without each wave's mean, mmHg.
+
+    Args:
+        predicted: What a method says, mmHg. Shape (beat, point).
+        reference: What is true, mmHg. Shape (beat, point).
+
+    Raises:
+        ShapeError: If the arrays do not fit, are empty or hold NaN.
+    """
+    return float(waveform_rmses(predicted, reference)["shape_rmse"].mean())
+
+
+def timing_error(predicted: Predicted, reference: Reference, duration: PerRow) -> float:
+    """Return the mean absolute timing error, ms.
+
+    Args:
+        predicted: What a method says, mmHg. Shape (beat, point).
+        reference: What is true, mmHg. Shape (beat, point).
+        duration: Of each beat, s. Shape (beat,).
+
+    Raises:
+        ShapeError: If the arrays do not fit, are empty or hold NaN.
+    """
+    return float(np.abs(timing_errors(predicted, reference, duration)).mean())

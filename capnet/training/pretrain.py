@@ -1,0 +1,162 @@
+"""Pretraining on virtual people."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from capnet.data.datamodule import BeatDataModule
+from capnet.data.splits import hold_out
+from capnet.errors import ProtocolError
+from capnet.models.bilstm import BiLSTM
+from capnet.models.central import BeatTensors, CentralPressureModel
+from capnet.prediction import Prediction
+from capnet.records import Beats
+from capnet.training.fit import fit
+from capnet.training.losses import beat_loss
+from capnet.training.task import Task
+
+__all__ = ["DeepEstimator", "Pretraining", "mask_age", "pretrain"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretraining:
+    """How to train a network from nothing.
+
+    Attributes:
+        hidden: Units of each direction of the LSTM.
+        head: Units of the perceptron.
+        epochs: Times through the beats.
+        batch: Beats a step.
+        learning_rate: At the top of the cycle.
+        weight_decay: Of AdamW.
+        age_masked: Share of the beats whose age is hidden, so that the network can
+            do without.
+        held_out: Share of the subjects that only measure progress.
+    """
+
+    hidden: int = 56
+    head: int = 48
+    epochs: int = 30
+    batch: int = 128
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-4
+    age_masked: float = 0.2
+    held_out: float = 0.1
+
+
+def mask_age(beats: Beats, *, share: float, seed: int) -> Beats:
+    """Hide the age of a share of the beats, drawn at random."""
+    hidden = np.random.default_rng(seed).random(len(beats)) < share
+    return beats.replace(age=np.where(hidden, np.nan, beats.age))
+
+
+def pretrain(
+    beats: Beats,
+    settings: Pretraining,
+    *,
+    seed: int,
+    name: str = "Bi-LSTM",
+    progress: bool | None = None,
+) -> CentralPressureModel:
+    """Train a Bi-LSTM on beats with a reference.
+
+    Args:
+        beats: Accepted beats of many (virtual) people; several draws of sensor and
+            cuff may stand below one another.
+        settings: Size and schedule.
+        seed: Of weights, order, hold-out and masks.
+        name: Of the method.
+        progress: Whether to show a bar; by default only on a terminal.
+
+    Returns:
+        The model; ``model.info["history"]`` holds its losses by epoch.
+
+    Raises:
+        ProtocolError: If there is nothing to learn from.
+    """
+    beats = beats.usable()
+    if beats.reference is None or len(beats) == 0:
+        msg = (
+            f"{beats!r} has no accepted beat with a reference; pretraining needs true "
+            "aortic pressure, for example from experiments/simulate.py."
+        )
+        raise ProtocolError(msg)
+    pl.seed_everything(seed, workers=True, verbose=False)
+    masked = mask_age(beats, share=settings.age_masked, seed=seed)
+    training, validation = hold_out(masked, share=settings.held_out, seed=seed)
+    data = BeatDataModule(
+        _columns(BeatTensors.of(training)),
+        _columns(BeatTensors.of(validation)),
+        batch=settings.batch,
+        seed=seed,
+    )
+    net = BiLSTM(hidden=settings.hidden, head=settings.head)
+
+    def objective(batch: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+        pulse, covariates, target = batch
+        return {"beat": beat_loss(net(pulse, covariates), target).mean()}
+
+    task = Task(
+        net,
+        objective,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        steps=settings.epochs * max(1, len(training) // settings.batch),
+        warmup=0.15,
+    )
+    fit(task, data, epochs=settings.epochs, progress=progress)
+    info: dict[str, Any] = {
+        "trained_on": f"{len(training.subjects)} subjects, {len(training)} beats",
+        "reference_type": beats.reference_type,
+        "calibration": beats.calibration,
+        "seed": seed,
+        "settings": asdict(settings),
+        "torch": torch.__version__.split("+")[0],
+        "history": task.history,
+    }
+    return CentralPressureModel(net.eval(), name=name, info=info)
+
+
+def _columns(tensors: BeatTensors) -> tuple[Tensor, Tensor, Tensor]:
+    return tensors.pulse, tensors.covariates, tensors.target
+
+
+class DeepEstimator:
+    """The Bi-LSTM behind the same two words as every floor: fit and predict.
+
+    Args:
+        settings: Size and schedule.
+        seed: Of everything random.
+        name: Of the method.
+    """
+
+    def __init__(
+        self, settings: Pretraining | None = None, *, seed: int, name: str = "Bi-LSTM"
+    ) -> None:
+        self.settings = settings or Pretraining()
+        self.seed, self.name = seed, name
+        self.model: CentralPressureModel | None = None
+
+    def fit(self, beats: Beats) -> Self:
+        """Train from nothing on beats with a reference.
+
+        Raises:
+            ProtocolError: If there is nothing to learn from.
+        """
+        self.model = pretrain(beats, self.settings, seed=self.seed, name=self.name)
+        return self
+
+    def predict(self, beats: Beats) -> Prediction:
+        """Estimate central pressure of every accepted beat.
+
+        Raises:
+            ProtocolError: If nothing was fitted yet.
+        """
+        if self.model is None:
+            msg = f"{self.name!r} predicts after fit(beats); nothing was fitted yet."
+            raise ProtocolError(msg)
+        return self.model.predict(beats)

@@ -1,0 +1,146 @@
+"""From configuration to the library's objects; an allow-list, never ``_target_``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+from capnet.adaptation.lora import LoRA
+from capnet.adaptation.strategies import (
+    LoRAReplay,
+    MMDLoRAReplay,
+    ShrunkAffine,
+    Strategy,
+)
+from capnet.errors import ConfigError
+from capnet.hemodynamics import (
+    Arm,
+    Clinic,
+    CuffModel,
+    Deviate,
+    LinearSolver,
+    NormalAge,
+    Population,
+    Sensor,
+    UniformAge,
+)
+from capnet.training.pretrain import Pretraining
+
+__all__ = ["clinic", "pretraining", "strategy"]
+
+_PRESETS: Final[Mapping[str, Mapping[str, Callable[[], Any]]]] = {
+    "population": {"usual": Population, "older_clinic": Population.older_clinic},
+    "sensor": {
+        "source": Sensor.source,
+        "randomised": Sensor.randomised,
+        "clinic": Sensor.clinic,
+    },
+    "cuff": {
+        "exact": CuffModel.exact,
+        "training": CuffModel.training,
+        "randomised": CuffModel.randomised,
+        "clinic": CuffModel.clinic,
+    },
+}
+_STRATEGIES: Final = {
+    "affine": ShrunkAffine,
+    "lora": LoRAReplay,
+    "mmd_lora": MMDLoRAReplay,
+}
+
+
+def _make(kind: type, settings: Mapping[str, Any], *, where: str) -> Any:
+    known = {f.name for f in fields(kind)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        msg = (
+            f"{where} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}."
+        )
+        raise ConfigError(msg)
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        msg = f"{where} cannot be built from {dict(settings)}: {error}"
+        raise ConfigError(msg) from error
+
+
+def _preset(group: str, word: str) -> Any:
+    presets = _PRESETS[group]
+    if word not in presets:
+        msg = f"{group} {word!r} is unknown; presets are {', '.join(presets)}."
+        raise ConfigError(msg)
+    return presets[word]()
+
+
+def _population(settings: Mapping[str, Any]) -> Population:
+    parts = dict(settings)
+    if "age" in parts:
+        age = parts["age"]
+        parts["age"] = _make(
+            NormalAge if "mean" in age else UniformAge, age, where="population.age"
+        )
+    if "arm" in parts:
+        parts["arm"] = _make(Arm, parts["arm"], where="population.arm")
+    parts["deviates"] = {
+        name: _make(Deviate, deviate, where=f"population.deviates.{name}")
+        for name, deviate in parts.get("deviates", {}).items()
+    }
+    made: Population = _make(Population, parts, where="population")
+    return made
+
+
+def _sensor(settings: Mapping[str, Any]) -> Sensor:
+    parts = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    if "lowpass" in parts:
+        parts["lowpass"] = tuple(tuple(stage) for stage in parts["lowpass"])
+    made: Sensor = _make(Sensor, parts, where="sensor")
+    return made
+
+
+def clinic(settings: Mapping[str, Any]) -> Clinic:
+    """Build a clinic; population, sensor and cuff by preset or by numbers.
+
+    Raises:
+        ConfigError: If a setting or a preset is unknown or out of its range.
+    """
+    makers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+        "population": _population,
+        "sensor": _sensor,
+        "cuff": lambda s: _make(CuffModel, s, where="cuff"),
+    }
+    parts = dict(settings)
+    for group, make in makers.items():
+        given = parts.get(group)
+        if isinstance(given, str):
+            parts[group] = _preset(group, given)
+        elif given is not None:
+            parts[group] = make(given)
+    parts["solver"] = _make(LinearSolver, parts.get("solver", {}), where="solver")
+    made: Clinic = _make(Clinic, parts, where="clinic")
+    return made
+
+
+def pretraining(settings: Mapping[str, Any]) -> Pretraining:
+    """Build the settings of pretraining."""
+    made: Pretraining = _make(Pretraining, settings, where="pretraining.settings")
+    return made
+
+
+def strategy(settings: Mapping[str, Any], **changes: Any) -> Strategy:
+    """Build a strategy from its kind and settings.
+
+    Args:
+        settings: ``kind`` (affine, lora, mmd_lora) and its ``settings``.
+        changes: Settings to exchange, for example ``weight=0.0`` for a control.
+
+    Raises:
+        ConfigError: If the kind or a setting is unknown.
+    """
+    kind = settings["kind"]
+    if kind not in _STRATEGIES:
+        msg = f"strategy {kind!r} is unknown; there are {', '.join(_STRATEGIES)}."
+        raise ConfigError(msg)
+    parts = dict(settings["settings"]) | changes
+    if "lora" in parts:
+        parts["lora"] = _make(LoRA, parts["lora"], where=f"strategy {kind}.lora")
+    made: Strategy = _make(_STRATEGIES[kind], parts, where=f"strategy {kind}")
+    return made

@@ -1,0 +1,63 @@
+"""What every door does the same: errors in one line, a folder, a progress bar."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from capnet.errors import CapnetError
+
+__all__ = ["advance", "console", "door", "folder", "plain"]
+
+console = Console()
+_log = logging.getLogger(__name__)
+
+
+def door(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    """Turn errors that a user can act upon into one line and exit status 2."""
+
+    @wraps(main)
+    def opened(cfg: DictConfig) -> None:
+        torch.set_num_threads(cfg.threads)
+        try:
+            main(cfg)
+        except CapnetError as error:
+            _log.error("%s: %s", type(error).__name__, error)
+            sys.exit(2)
+        except MissingMandatoryValue as error:
+            found = str(error).splitlines()[0]
+            _log.error("ConfigError: a value is missing: %s. Give it as key=value.", found)
+            sys.exit(2)
+
+    return opened
+
+
+def folder() -> Path:
+    """Return the folder of this run: outputs/<date>/<time>, or a part of a sweep."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def plain(cfg: Any) -> Any:
+    """Return plain dicts and lists of a resolved part of a configuration."""
+    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+
+
+@contextmanager
+def advance(title: str, *, show: bool | None) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar that is silent when the output is no terminal."""
+    columns = (TextColumn(title), BarColumn(), TextColumn("{task.completed:.0f}"))
+    visible = console.is_terminal if show is None else show
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not visible
+    ) as bar:
+        task = bar.add_task(title)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,48 @@
+"""Judge models on held-out people of a clinic, beside the floors.
+
+``python experiments/evaluate.py models=[<model>] source_beats=<npz> target_beats=<npz>``
+leaves metrics.json, predictions.parquet and report.html.
+"""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from capnet.data.store import load_beats
+from capnet.errors import ConfigError
+from capnet.evaluation import evaluate, print_evaluation
+from capnet.models.zoo import load_model
+from experiments.door import console, door, folder, plain
+from experiments.results import leave_benchmark
+from experiments.stages import floors, shots_of, shuffled, split_of
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="evaluate")
+@door
+def main(cfg: DictConfig) -> None:
+    """Predict with models and floors, evaluate, report."""
+    source = load_beats(Path(cfg.source_beats))
+    target = load_beats(Path(cfg.target_beats))
+    models = [load_model(path) for path in cfg.models]
+    if not models:
+        msg = "models is empty; give at least one folder: models=[path]."
+        raise ConfigError(msg)
+    split = split_of(target, plain(cfg.split))
+    test = target.of(split.test)
+    shots = shots_of(source, target, split, k=cfg.k, seed=cfg.seed)
+    rows = [
+        *floors(source, test, shots),
+        *(model.predict(test) for model in models),
+        *shuffled(models[:1], test, seed=cfg.seed),
+    ]
+    evaluation = evaluate(rows, test, resamples=cfg.resamples, seed=cfg.seed)
+    report = leave_benchmark(
+        {str(test.calibration): evaluation}, folder(), config=plain(cfg), notes={}
+    )
+    print_evaluation(evaluation, console)
+    console.print(str(report), highlight=False)
+
+
+if __name__ == "__main__":
+    main()

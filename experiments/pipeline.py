@@ -1,0 +1,191 @@
+"""The main job: virtual people and a real record -> adapted model -> report -> ONNX.
+
+``python experiments/pipeline.py`` pretrains on a virtual source, adapts to a virtual
+clinic, and judges everything on held-out people beside the floors.
+``python experiments/pipeline.py data=wfdb data.record=<path>`` does the same road with a
+real record at its end, whose central pressure nobody knows. Both leave report.html,
+metrics.json, predictions.parquet, model.onnx, card.json, the configuration and the log.
+"""
+
+import logging
+import resource
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from capnet.errors import ConfigError
+from capnet.evaluation import Evaluation, evaluate, print_evaluation
+from capnet.export import export_folder
+from capnet.hemodynamics import Clinic, Waves
+from capnet.models.central import CentralPressureModel
+from capnet.models.checkpoint import save_model
+from capnet.records import Beats
+from capnet.training.pretrain import pretrain
+from capnet.types import Calibration
+from experiments import build
+from experiments.door import console, door, folder, plain
+from experiments.real import real_record
+from experiments.results import leave_benchmark
+from experiments.stages import (
+    adapted,
+    floors,
+    observe,
+    people,
+    shots_of,
+    shuffled,
+    split_of,
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The virtual source and how to learn from it."""
+
+    clinic: Clinic
+    waves: Waves
+    cfg: DictConfig
+
+    def beats(self, calibration: Calibration) -> Beats:
+        """Observe the source under a calibration."""
+        looks = self.cfg.pretraining
+        return observe(
+            self.clinic,
+            self.waves,
+            calibration,
+            draws=looks.draws,
+            radial_every=looks.radial_every,
+        )
+
+    def model(self, beats: Beats) -> CentralPressureModel:
+        """Pretrain on what was observed."""
+        settings = build.pretraining(plain(self.cfg.pretraining.settings))
+        begun = time.monotonic()
+        model = pretrain(
+            beats, settings, seed=self.cfg.seed, progress=self.cfg.progress
+        )
+        seconds = time.monotonic() - begun
+        _log.info("pretrained on %s in %.0f s", beats.calibration, seconds)
+        model.info["clinic"] = self.clinic.hash()
+        return model
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one calibration gave."""
+
+    evaluation: Evaluation
+    models: Mapping[str, CentralPressureModel]
+
+
+def judge(
+    cfg: DictConfig, source: Source, clinic: Beats, calibration: Calibration
+) -> Judged:
+    """Pretrain, adapt with k = 0 and k, and evaluate beside floors and controls."""
+    beats = source.beats(calibration)
+    split = split_of(clinic, plain(cfg.split))
+    test = clinic.of(split.test)
+    model = source.model(beats)
+    model.name = "Bi-LSTM, source only"
+    strategies = plain(cfg.strategies)
+    models: dict[str, CentralPressureModel] = {"source": model}
+    rows = [model.predict(test), *shuffled([model], test, seed=cfg.seed)]
+    for k in sorted({0, cfg.k}):
+        shots = shots_of(beats, clinic, split, k=k, seed=cfg.seed)
+        if k == cfg.k:
+            rows = [*floors(beats, test, shots), *rows]
+        found = adapted(model, shots, strategies, seed=cfg.seed)
+        rows += [m.predict(test) for m in found.values()]
+        models |= found  # the largest k stays
+        _log.info("calibration %s, k = %d: adapted", calibration, k)
+    compare = [
+        ((models[a].name, k), (models[b].name, k))
+        for a, b in (("mmd_lora", "mmd_lora_control"), ("mmd_lora", "affine"))
+        for k in sorted({0, cfg.k})
+        if {a, b} <= set(models) and (k or b != "affine")
+    ]
+    evaluation = evaluate(
+        rows, test, resamples=cfg.resamples, seed=cfg.seed, compare=compare
+    )
+    return Judged(evaluation, models)
+
+
+def benchmark(cfg: DictConfig, source: Source) -> None:
+    """Run the road on virtual people, where every error is known."""
+    out = folder()
+    target = build.clinic(plain(cfg.target))
+    chosen = cfg.export.strategy, cfg.export.calibration
+    if chosen[0] not in cfg.strategies or chosen[1] not in cfg.calibrations:
+        msg = (
+            f"export is {chosen}; wanted a strategy among {[*cfg.strategies]} and a "
+            f"calibration among {[*cfg.calibrations]}."
+        )
+        raise ConfigError(msg)
+    for settings in plain(cfg.strategies).values():
+        build.strategy(settings)
+    waves = people(target, show=cfg.progress)
+    clinics = {
+        c: observe(target, waves, c, draws=1, radial_every=0) for c in cfg.calibrations
+    }
+    for clinic in clinics.values():  # refuse an impossible k before an hour's work
+        split_of(clinic, plain(cfg.split)).draw(cfg.k, seed=cfg.seed)
+    judged = {c: judge(cfg, source, clinics[c], c) for c in cfg.calibrations}
+    best = judged[chosen[1]]
+    shown = best.models.get(chosen[0], best.models["source"])
+    name = (shown.name, shown.k)
+    scores = best.evaluation.score(name)
+    metrics = {
+        "calibration": chosen[1],
+        "reference_type": "simulated",
+        "held_out_virtual_subjects": scores.subjects,
+        "values_mmhg": dict(scores.values),
+    }
+    save_model(shown, out / "model")
+    export_folder(shown, out, metrics=metrics)
+    notes = {
+        "source": f"{source.clinic.hash()}, {len(source.waves)} virtual subjects",
+        "target": f"{target.hash()}, {len(waves)} virtual subjects",
+        "adaptation": {
+            c: {n: m.info.get("adaptation") for n, m in j.models.items()}
+            for c, j in judged.items()
+        },
+    }
+    report = leave_benchmark(
+        {c: j.evaluation for c, j in judged.items()},
+        out,
+        config=plain(cfg),
+        notes=notes,
+    )
+    for j in judged.values():
+        print_evaluation(j.evaluation, console)
+    console.print(str(report), soft_wrap=True, highlight=False)
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="pipeline")
+@door
+def main(cfg: DictConfig) -> None:
+    """Walk the whole road."""
+    begun = time.monotonic()
+    clinic = build.clinic(plain(cfg.source))
+    source = partial(_simulated, clinic, cfg)
+    roads: dict[str, Any] = {
+        "virtual": lambda: benchmark(cfg, source()),
+        "wfdb": lambda: real_record(cfg, source),
+    }
+    roads[cfg.data.kind]()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    _log.info("done in %.0f s, peak %.2f GiB", time.monotonic() - begun, peak)
+
+
+def _simulated(clinic: Clinic, cfg: DictConfig) -> Source:
+    return Source(clinic, people(clinic, show=cfg.progress), cfg)
+
+
+if __name__ == "__main__":
+    main()

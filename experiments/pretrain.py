@@ -1,0 +1,32 @@
+"""Pretrain a Bi-LSTM on virtual people.
+
+``python experiments/pretrain.py beats=<folder of simulate.py>/beats_exact.npz`` leaves
+model/ in the folder of the run.
+"""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from capnet.data.store import load_beats
+from capnet.models.checkpoint import save_model
+from capnet.training.pretrain import pretrain
+from experiments import build
+from experiments.door import console, door, folder, plain
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="pretrain")
+@door
+def main(cfg: DictConfig) -> None:
+    """Train from nothing and save the model."""
+    settings = build.pretraining(plain(cfg.pretraining.settings))
+    beats = load_beats(Path(cfg.beats))
+    model = pretrain(beats, settings, seed=cfg.seed, progress=cfg.progress)
+    last = model.info["history"][-1]
+    console.print(", ".join(f"{name} {value:.3f}" for name, value in last.items()))
+    console.print(str(save_model(model, folder() / "model")), highlight=False)
+
+
+if __name__ == "__main__":
+    main()

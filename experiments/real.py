@@ -1,0 +1,160 @@
+"""The end of the road that is a real record: estimates, no errors."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+from omegaconf import DictConfig
+from rich.table import Table
+
+from capnet.adaptation.strategies import Shots
+from capnet.data.readers import read_record
+from capnet.errors import ConfigError
+from capnet.evaluation import predictions_frame, record_report, write_report
+from capnet.export import export_folder
+from capnet.models.central import CentralPressureModel
+from capnet.models.checkpoint import save_model
+from capnet.models.classical import MovingAverage, PublishedGTF
+from capnet.models.controls import borrowed_ppg, shuffled_ppg
+from capnet.models.zoo import load_model
+from capnet.prediction import DISCLAIMER, Prediction
+from capnet.records import Beats, Cuff, Record
+from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
+from capnet.types import Calibration, CuffSite
+from experiments import build
+from experiments.door import console, folder, plain
+from experiments.results import provenance, save_frame, save_json
+
+__all__ = ["real_record"]
+
+
+class Source(Protocol):
+    """The virtual source, as the real road needs it."""
+
+    def beats(self, calibration: Calibration) -> Beats:
+        """Observe the source under a calibration."""
+        ...
+
+    def model(self, beats: Beats) -> CentralPressureModel:
+        """Pretrain on what was observed."""
+        ...
+
+
+def calibrated(record: Record, cfg: DictConfig) -> Record:
+    """Give a record its pressure readings: a cuff's, or its own arterial line's.
+
+    Raises:
+        ConfigError: If ``data.cuff`` is not [SBP, DBP].
+        RecordError: If there is no cuff and the arterial line is refused.
+    """
+    if cfg.cuff is None:
+        line = cuffs_from_abp(record, every=cfg.cuff_every, ecg=cfg.ecg, abp=cfg.abp)
+        return record.with_cuffs(line, "invasive SBP/DBP")
+    if len(cfg.cuff) != 2:
+        msg = f"data.cuff is {list(cfg.cuff)}; wanted [SBP, DBP] in mmHg."
+        raise ConfigError(msg)
+    reading = Cuff(time=0.0, sbp=float(cfg.cuff[0]), dbp=float(cfg.cuff[1]))
+    return record.with_cuffs([reading], "cuff SBP/DBP")
+
+
+def estimates(
+    model: CentralPressureModel,
+    beats: Beats,
+    source: Beats,
+    site: CuffSite,
+    cfg: DictConfig,
+) -> tuple[CentralPressureModel, list[Prediction]]:
+    """Align the model to the record without labels and ask everyone."""
+    taken = beats.replace(cuff_site=beats.cuff_site.astype("U8"))
+    taken.cuff_site[:] = site
+    strategy = build.strategy(
+        plain(cfg.strategies.mmd_lora), name="Bi-LSTM, aligned without labels"
+    )
+    shots = Shots(source=source, unlabelled=taken, unit="beat")
+    aligned = strategy.adapt(model, shots, seed=cfg.seed)
+    rows = [model.predict(taken), aligned.predict(taken)]
+    if "abp" in taken.waves:
+        rows.append(PublishedGTF(site, source="abp").predict(taken))
+        rows.append(MovingAverage(site, source="abp").predict(taken))
+    others = borrowed_ppg(taken, source, seed=cfg.seed)
+    mixed = shuffled_ppg(taken, seed=cfg.seed)
+    for spoilt, what in ((others, "PPG of virtual people"), (mixed, "PPG shuffled")):
+        answer = aligned.predict(spoilt)
+        rows.append(answer.replace(method=f"{aligned.name}, {what}", role="control"))
+    return aligned, rows
+
+
+def real_record(cfg: DictConfig, source: Callable[[], Source]) -> None:
+    """Read, calibrate, align, estimate, report; no error is ever printed."""
+    data = cfg.data
+    record = read_record(Path(data.record), age=data.age)
+    verdict = abp_verdict(record, abp=data.abp)
+    record = calibrated(record, data)
+    beats = beats_of(record, ecg=data.ecg, ppg=data.ppg, abp=data.abp)
+    kind: Calibration = "exact"
+    if record.calibration == "cuff SBP/DBP":
+        kind = "cuff SBP/DBP"
+    virtual = source()
+    learnt = virtual.beats(kind)
+    model = (
+        virtual.model(learnt) if cfg.pretrained is None else load_model(cfg.pretrained)
+    )
+    model.name = "Bi-LSTM, source only"
+    sites: tuple[CuffSite, ...] = ("brachial", "radial")
+    if data.cuff is not None:
+        sites = ("brachial",)
+    found = {s: estimates(model, beats, learnt, s, cfg) for s in sites}
+    out = folder()
+    exported = found[sites[0]][0]
+    save_model(exported, out / "model")
+    export_folder(exported, out, metrics={"reference_type": "none"})
+    rows = {site: predictions for site, (_, predictions) in found.items()}
+    frames = [predictions_frame(p, beats).assign(site=s) for s, p in rows.items()]
+    save_frame(pd.concat(frames, ignore_index=True), out / "predictions.parquet")
+    adaptation = exported.info["adaptation"]
+    made = provenance(
+        plain(cfg),
+        {
+            "record": str(record.source),
+            "arterial line": verdict or "accepted",
+            "adaptation": adaptation,
+        },
+    )
+    counts = {
+        "beats": len(beats),
+        "accepted": int(beats.accepted.sum()),
+        "reference_type": "none",
+        "calibration": beats.calibration,
+        "cuff_readings": [[c.time, c.sbp, c.dbp] for c in record.cuffs],
+    }
+    save_json({"record": counts, "provenance": made}, out / "metrics.json")
+    alignment = (
+        f"The network was pretrained on virtual people and then aligned to the "
+        f"{int(beats.accepted.sum())} accepted beats of this record by MMD with weight "
+        f"{adaptation['lambda']:g}, {adaptation['steps']} steps of LoRA and source "
+        "replay. No label was used: nobody measured this person's central pressure. "
+        "All beats are one person's, so this MMD is a heuristic, not a test of two "
+        f"populations. Age is {'unknown and masked' if data.age is None else data.age}."
+    )
+    report = record_report(record, beats, rows, made, alignment=alignment)
+    path = write_report(out / "report.html", report)
+    for site, predictions in rows.items():
+        console.print(_table(site, beats, predictions))
+    console.print(str(path), soft_wrap=True, highlight=False)
+
+
+def _table(site: str, beats: Beats, predictions: list[Prediction]) -> Table:
+    table = Table(
+        title=f"{len(beats)} beats, {int(beats.accepted.sum())} accepted; pressure line "
+        f"taken as {site} (mmHg, means; no reference, so no errors)",
+        caption=DISCLAIMER,
+    )
+    for column in ("method", "role", "beats", "SBP", "DBP", "MAP", "PP"):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    for p in predictions:
+        ok = p.accepted
+        means = [v[ok].mean() for v in (p.csbp, p.cdbp, p.cmap, p.cpp)]
+        cells = ["-" if m != m else f"{m:.1f}" for m in means]
+        table.add_row(p.method, p.role, str(int(ok.sum())), *cells)
+    return table

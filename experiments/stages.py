@@ -1,0 +1,157 @@
+"""The stages that doors share: each takes what the one before it left."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from capnet.adaptation.strategies import Shots
+from capnet.data.splits import FewShotSplit, few_shot_split
+from capnet.errors import ConfigError
+from capnet.hemodynamics import Clinic, Waves
+from capnet.models.central import CentralPressureModel
+from capnet.models.classical import (
+    OLS,
+    FittedGTF,
+    MovingAverage,
+    PeripheralMinusConstant,
+    Ridge,
+    RidgeAffine,
+    RidgeRefit,
+    RidgeShrunk,
+)
+from capnet.models.controls import shuffled_ppg
+from capnet.prediction import Prediction
+from capnet.records import Beats
+from capnet.types import Calibration
+from experiments import build
+from experiments.door import advance
+
+__all__ = [
+    "adapted",
+    "beats_file",
+    "floors",
+    "observe",
+    "people",
+    "shots_of",
+    "shuffled",
+    "split_of",
+]
+
+_log = logging.getLogger(__name__)
+
+
+def people(clinic: Clinic, *, show: bool | None) -> Waves:
+    """Draw and simulate the people of a clinic."""
+    with advance(f"simulating {clinic.n} people of {clinic.name}", show=show) as bar:
+        waves = clinic.simulate(progress=bar)
+    _log.info("clinic %s %s: %d virtual people", clinic.name, clinic.hash(), len(waves))
+    return waves
+
+
+def observe(
+    clinic: Clinic,
+    waves: Waves,
+    calibration: Calibration,
+    *,
+    draws: int,
+    radial_every: int,
+) -> Beats:
+    """Observe the same people several times, with sensor and cuff drawn anew.
+
+    Raises:
+        ConfigError: If there is no draw.
+    """
+    if draws < 1 or radial_every < 0:
+        msg = f"draws is {draws}, radial_every {radial_every}; wanted >= 1 and >= 0."
+        raise ConfigError(msg)
+    sites = [
+        "radial" if radial_every and draw % radial_every == radial_every - 1 else "brachial"
+        for draw in range(draws)
+    ]
+    return Beats.concatenate(
+        [
+            clinic.observe(waves, calibration=calibration, cuff_site=site, draw=draw)  # type: ignore[arg-type]
+            for draw, site in enumerate(sites)
+        ]
+    )
+
+
+def beats_file(calibration: str) -> str:
+    """Return the name of the file that holds the beats of a calibration."""
+    return f"beats_{calibration.split()[0].lower()}.npz"
+
+
+def split_of(target: Beats, settings: Mapping[str, Any]) -> FewShotSplit:
+    """Split a target clinic by subject; the split does not depend on the run's seed."""
+    return few_shot_split(target, **settings)
+
+
+def shots_of(
+    source: Beats, target: Beats, split: FewShotSplit, *, k: int, seed: int
+) -> Shots:
+    """Return what an adaptation may see: k labels, and inputs of the unlabelled."""
+    drawn = split.draw(k, seed=seed)
+    return Shots(
+        source=source,
+        labelled=target.of(drawn) if k else None,
+        unlabelled=target.of(split.unlabelled),
+    )
+
+
+def floors(source: Beats, test: Beats, shots: Shots) -> list[Prediction]:
+    """Fit every floor on the source, and the adaptable ones on the k subjects too."""
+    ridge = Ridge().fit(source)
+    plain = [
+        PeripheralMinusConstant().fit(source),
+        OLS().fit(source),
+        FittedGTF().fit(source),
+        MovingAverage(site="brachial").fit(source),
+        ridge,
+    ]
+    found = [floor.predict(test) for floor in plain]
+    if shots.labelled is not None:
+        for adaptable in (RidgeAffine(ridge), RidgeShrunk(ridge), RidgeRefit(ridge)):
+            found.append(adaptable.adapt(shots.labelled).predict(test))
+        local = PeripheralMinusConstant().fit(shots.labelled).predict(test)
+        found.append(local.replace(k=shots.k, method=f"{local.method}, refitted"))
+    return found
+
+
+def adapted(
+    model: CentralPressureModel,
+    shots: Shots,
+    strategies: Mapping[str, Mapping[str, Any]],
+    *,
+    seed: int,
+) -> dict[str, CentralPressureModel]:
+    """Run every strategy that its shots allow; MMD never without its control."""
+    found = {}
+    for name, settings in strategies.items():
+        runs = {name: build.strategy(settings)}
+        if settings["kind"] == "mmd_lora" and settings["settings"]["weight"] > 0:
+            control = build.strategy(settings, weight=0.0, name=_CONTROL)
+            runs[f"{name}_control"] = control
+        elif shots.labelled is None and settings["kind"] != "mmd_lora":
+            continue
+        for key, strategy in runs.items():
+            found[key] = strategy.adapt(model, shots, seed=seed)
+            if key.endswith("_control"):
+                found[key].role = "control"
+            _log.info("%s, k = %d: done", strategy.name, shots.k)
+    return found
+
+
+_CONTROL = "MMD + LoRA + replay, lambda = 0"
+
+
+def shuffled(
+    models: Sequence[CentralPressureModel], test: Beats, *, seed: int
+) -> list[Prediction]:
+    """Ask models again with the PPG exchanged among people: what is left without it."""
+    spoilt = shuffled_ppg(test, seed=seed)
+    return [
+        model.predict(spoilt).replace(
+            method=f"{model.name}, PPG shuffled", role="control"
+        )
+        for model in models
+    ]

@@ -1,0 +1,246 @@
+"""The judge: agreement with the metrics, laws, pairs, JSON."""
+
+import json
+
+import numpy as np
+import pytest
+
+from capnet import metrics
+from capnet.errors import ConfigError, ProtocolError
+from capnet.evaluation import evaluate
+from capnet.prediction import Prediction
+from tests.evaluation.conftest import make_beats, numbers, refuse, waves
+
+
+def test_every_number_is_that_of_the_metrics(evaluation, predictions, beats):
+    truth, arm = beats.reference, beats.truth["brachial_sbp"]
+    for score, p in zip(evaluation.scores, predictions, strict=True):
+        pair = p.csbp, truth.max(axis=1), beats.subject
+        v = score.values
+        assert v["sbp_bias"] == pytest.approx(metrics.per_subject_bias(*pair), rel=1e-9)
+        assert v["sbp_sd"] == pytest.approx(metrics.per_subject_sd(*pair), rel=1e-9)
+        assert v["sbp_mae"] == pytest.approx(metrics.per_subject_mae(*pair), rel=1e-9)
+        assert v["sbp_rmse"] == pytest.approx(metrics.per_subject_rmse(*pair), rel=1e-9)
+        assert v["sbp_r2"] == pytest.approx(metrics.per_subject_r2(*pair), rel=1e-9)
+        amplified = metrics.per_subject_r2(arm - pair[0], arm - pair[1], pair[2])
+        assert v["amplification_r2"] == pytest.approx(amplified, rel=1e-9)
+        if p.waveform is None:
+            assert v["wave_rmse"] is None
+            assert v["dbp_rmse"] is None
+            continue
+        pair = p.cmap, truth.mean(axis=1), beats.subject
+        assert v["map_rmse"] == pytest.approx(metrics.per_subject_rmse(*pair), rel=1e-9)
+        each = metrics.waveform_rmses(p.waveform, truth)
+        for name, values in each.items():
+            expected = metrics.per_subject(values, beats.subject).mean()
+            assert v[name] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+        late = metrics.timing_errors(p.waveform, truth, beats.duration)
+        expected = metrics.per_subject(np.abs(late), beats.subject).mean()
+        assert v["timing_ms"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_order_of_the_beats_does_not_matter(evaluation, predictions, beats):
+    order = np.random.default_rng(0).permutation(len(beats))
+    moved = []
+    for p in predictions:
+        fields = {
+            name: value[order]
+            for name, value in vars(p).items()
+            if isinstance(value, np.ndarray)
+        }
+        moved.append(p.replace(**fields))
+    other = evaluate(moved, beats.take(order), resamples=200)
+    for a, b in zip(evaluation.scores, other.scores, strict=True):
+        for name in a.values:
+            assert a.values[name] == pytest.approx(b.values[name], abs=1e-9)
+        for name, found in a.intervals.items():
+            assert found == pytest.approx(b.intervals[name], abs=1e-9)
+
+
+def test_reproducible_by_seed_and_by_nothing_else(predictions, beats):
+    first, again, other = (
+        evaluate(predictions, beats, resamples=200, seed=seed).to_dict()
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first["methods"][0]["values"] == other["methods"][0]["values"]
+    assert first["methods"][0]["intervals"] != other["methods"][0]["intervals"]
+
+
+def test_more_beats_of_one_subject_do_not_move_the_score():
+    beats = make_beats([2] * 20)
+    rows = np.concatenate([np.arange(40), np.repeat([0, 1], 30)])
+    more = beats.take(rows)
+    more = more.replace(beat=np.arange(len(more)))
+    few, many = (
+        evaluate([waves(b, "GTF", spread=0, error=2.0, role="floor")], b, resamples=100)
+        for b in (beats, more)
+    )
+    assert few.scores[0].values["sbp_r2"] == pytest.approx(
+        many.scores[0].values["sbp_r2"]
+    )
+    assert (few.subjects, many.subjects) == (20, 20)
+
+
+def test_the_pair_is_the_difference_with_its_own_interval(evaluation):
+    pair = evaluation.paired(("net", 10), ("ridge", 10))
+    a = evaluation.score(("net", 10)).values["sbp_rmse"]
+    b = evaluation.score(("ridge", 10)).values["sbp_rmse"]
+    assert pair.difference == pytest.approx(a - b)
+    assert pair.interval.low < pair.difference < pair.interval.high < 0
+    assert pair.outcome == "won"
+    back = evaluation.paired(("ridge", 10), ("net", 10))
+    assert back.outcome == "lost"
+    assert back.interval == pytest.approx((-pair.interval.high, -pair.interval.low))
+
+
+def test_a_method_against_itself_is_a_tie_of_zero(evaluation):
+    pair = evaluation.paired("shuffled", "shuffled")
+    assert (pair.difference, *pair.interval) == (0, 0, 0)
+    assert pair.outcome == "tied"
+
+
+def test_more_is_better_for_r2(evaluation):
+    pair = evaluation.paired(("net", 10), ("ridge", 10), "amplification_r2")
+    assert pair.difference > 0
+    assert pair.outcome == "won"
+
+
+def test_pairs_use_the_beats_that_both_answer(predictions, beats):
+    deep = waves(beats, "shy", spread=3.0, seed=8)
+    first = refuse(deep, beats.subject < "v010")
+    floor = refuse(predictions[1], beats.subject >= "v025")
+    scored = evaluate([first, floor], beats, resamples=100)
+    pair = scored.paired("shy", "ridge")
+    assert pair.subjects == 15
+    both = (beats.subject >= "v010") & (beats.subject < "v025")
+    kept = beats.take(both)
+    again = evaluate(
+        [
+            Prediction.from_waveform(
+                p.method, kept, p.waveform[both], role=p.role, k=p.k
+            )
+            for p in (first, floor)
+        ],
+        kept,
+        resamples=100,
+    )
+    a, b = (s.values["sbp_rmse"] for s in again.scores)
+    assert pair.difference == pytest.approx(a - b)
+    assert scored.scores[0].accepted_fraction == pytest.approx(
+        np.mean(beats.subject >= "v010")
+    )
+    assert scored.scores[0].subjects == 20
+
+
+def test_no_shared_beat_is_refused_in_a_pair_and_skipped_in_the_table(
+    predictions, beats
+):
+    half = beats.subject < "v015"
+    deep = refuse(waves(beats, "shy", spread=3.0), half)
+    floor = refuse(predictions[1], ~half)
+    scored = evaluate([deep, floor], beats, resamples=100)
+    assert scored.comparisons == ()
+    with pytest.raises(ProtocolError, match="on the 0 beats that both methods answer"):
+        scored.paired("shy", "ridge")
+
+
+def test_a_silent_method_has_no_score(predictions, beats):
+    silent = refuse(waves(beats, "silent"), np.ones(len(beats), dtype=bool))
+    scored = evaluate([silent, *predictions], beats, resamples=100)
+    score = scored.score("silent")
+    assert (score.subjects, score.beats, score.accepted_fraction) == (0, 0, 0)
+    assert set(score.values.values()) == {None}
+    assert score.aami is None
+
+
+def test_each_deep_row_meets_the_best_floor_with_no_more_labels(evaluation):
+    assert evaluation.best_floor(0).key == ("ridge", 0)
+    assert evaluation.best_floor(10).key == ("ridge", 10)
+    assert evaluation.best_floor(50, "wave_rmse").key == ("ridge", 10)
+    assert evaluation.best_deep(10).key == ("net", 10)
+    met = {(c.metric, c.method_a): c.method_b for c in evaluation.comparisons}
+    assert met == {
+        ("wave_rmse", ("net", 0)): ("ridge", 0),
+        ("wave_rmse", ("net", 10)): ("ridge", 10),
+        ("sbp_rmse", ("net", 0)): ("ridge", 0),
+        ("sbp_rmse", ("net", 10)): ("ridge", 10),
+    }
+
+
+def test_further_pairs_on_request(predictions, beats):
+    asked = [("shuffled", ("ridge", 0)), ("arm - 8", "shuffled")]
+    scored = evaluate(predictions, beats, resamples=100, compare=asked)
+    met = [(c.metric, c.method_a[0]) for c in scored.comparisons]
+    assert met.count(("sbp_rmse", "arm - 8")) == 1
+    assert ("wave_rmse", "arm - 8") not in met
+    assert ("wave_rmse", "shuffled") in met
+
+
+def test_dictionary_is_strict_json(predictions, beats):
+    silent = refuse(waves(beats, "silent"), np.ones(len(beats), dtype=bool))
+    found = evaluate([silent, *predictions], beats, resamples=100, seed=7).to_dict()
+    back = json.loads(json.dumps(found, allow_nan=False))
+    assert back == found
+    assert back["reference_type"] == "simulated"
+    assert back["calibration"] == "exact"
+    assert (back["seed"], back["resamples"], back["subjects"]) == (7, 100, 30)
+
+
+def test_table_has_one_row_a_method(evaluation):
+    table = evaluation.table
+    assert list(table["method"]) == [s.method for s in evaluation.scores]
+    assert table["sbp_rmse_low"].lt(table["sbp_rmse_high"]).all()
+    assert table.loc[0, ["wave_rmse", "wave_rmse_low"]].isna().all()
+
+
+def test_too_few_subjects_give_no_interval():
+    beats = make_beats([3] * 4)
+    scored = evaluate(
+        [waves(beats, "net", spread=1.0), numbers(beats, "arm - 8")],
+        beats,
+        resamples=100,
+    )
+    assert scored.score("net").intervals["sbp_rmse"] is None
+    assert scored.comparisons[0].outcome == "undecided"
+
+
+def test_one_person_has_scores_but_no_spread():
+    beats = make_beats([1])
+    scored = evaluate([numbers(beats, "arm - 8")], beats, resamples=100)
+    values = scored.scores[0].values
+    assert values["sbp_rmse"] is not None
+    assert values["sbp_sd"] is None
+    assert values["sbp_r2"] is None
+
+
+def test_beats_without_a_truth_are_not_scored(predictions, beats):
+    truth = beats.reference.copy()
+    truth[:3] = np.nan
+    scored = evaluate(predictions, beats.replace(reference=truth), resamples=100)
+    assert scored.scores[1].beats == len(beats) - 3
+
+
+def test_without_a_true_brachial_pressure_there_is_no_amplification(predictions, beats):
+    scored = evaluate(predictions, beats.replace(truth={}), resamples=100)
+    assert {s.values["amplification_r2"] for s in scored.scores} == {None}
+
+
+def test_refusals(evaluation, predictions, beats):
+    with pytest.raises(ConfigError, match="resamples is 10"):
+        evaluate(predictions, beats, resamples=10)
+    with pytest.raises(ProtocolError, match="2 rows for 'ridge'"):
+        evaluation.score("ridge")
+    with pytest.raises(ProtocolError, match="no row for 'gru'"):
+        evaluation.paired("gru", "ridge")
+    with pytest.raises(ProtocolError, match="metric 'accuracy' is not known"):
+        evaluation.paired("shuffled", "arm - 8", "accuracy")
+    with pytest.raises(ProtocolError, match="no deep row with k = 5"):
+        evaluation.best_deep(5)
+    with pytest.raises(ProtocolError, match="has no 'wave_rmse' on the"):
+        evaluation.paired("shuffled", "arm - 8", "wave_rmse")
+    partly = predictions[1].replace(
+        cdbp=np.where(np.arange(len(beats)) < 5, np.nan, predictions[1].cdbp)
+    )
+    with pytest.raises(ProtocolError, match="answers the DBP on 68 of 73"):
+        evaluate([partly], beats)

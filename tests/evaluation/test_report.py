@@ -1,0 +1,201 @@
+"""One page that needs nothing else, escapes what it is given, and says no "nan"."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from capnet.errors import ProtocolError, ShapeError
+from capnet.evaluation import (
+    FigureBlock,
+    Report,
+    Section,
+    TableBlock,
+    benchmark_report,
+    evaluate,
+    record_report,
+    render_report,
+    write_report,
+)
+from capnet.evaluation.report import MAX_BYTES
+from capnet.prediction import DISCLAIMER
+from tests.evaluation.conftest import refuse, waves
+
+PROVENANCE = {"config": {"seed": 0, "k": [0, 10]}, "rate": 1e-4, "broken": float("nan")}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and visible text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._hidden = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._hidden += tag == "style"
+
+    def handle_endtag(self, tag):
+        self._hidden -= tag == "style"
+
+    def handle_data(self, data):
+        if not self._hidden:
+            self.text += data + "\n"
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def benchmark(predictions, beats, evaluation) -> Report:
+    cuff = [p.replace(calibration="cuff SBP/DBP") for p in predictions]
+    noisy = beats.replace(calibration="cuff SBP/DBP")
+    other = evaluate(cuff, noisy, resamples=100)
+    return benchmark_report({"exact": evaluation, "cuff SBP/DBP": other}, PROVENANCE)
+
+
+@pytest.fixture
+def real(record, real_beats, real_predictions) -> Report:
+    return record_report(
+        record,
+        real_beats,
+        {"brachial": real_predictions, "radial": real_predictions},
+        PROVENANCE,
+        alignment="Nothing was fitted to this record.",
+    )
+
+
+@pytest.mark.parametrize("kind", ["benchmark", "real"])
+def test_the_page_stands_alone(kind, request, tmp_path):
+    path = write_report(tmp_path / "new" / "report.html", request.getfixturevalue(kind))
+    page = path.read_text("utf-8")
+    assert path.stat().st_size < MAX_BYTES
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    words = re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
+    assert not re.search(r"(?i)https?:|//[a-z]|url\(|@import|<script|<link", words)
+    found = Page(page)
+    assert all(i["src"].startswith("data:image/png;base64,") for i in found.of("img"))
+    assert all(i["alt"] for i in found.of("img"))
+    assert found.of("html") == [{"lang": "en"}]
+    assert any(m.get("name") == "viewport" for m in found.of("meta"))
+    assert found.text.count(DISCLAIMER) == 2
+
+
+@pytest.mark.parametrize("kind", ["benchmark", "real"])
+def test_structure_for_readers_of_all_kinds(kind, request):
+    found = Page(render_report(request.getfixturevalue(kind)))
+    levels = [int(t[1]) for t, _ in found.tags if re.fullmatch(r"h[1-6]", t)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    tables = len(found.of("table"))
+    assert tables == len(found.of("caption"))
+    scroll = [d for d in found.of("div") if d.get("class") == "scroll"]
+    assert tables == len(scroll)
+    assert len(found.of("figure")) == len(found.of("figcaption")) > 0
+    ids = [a["id"] for _, a in found.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("kind", ["benchmark", "real"])
+def test_never_nan_or_none(kind, request):
+    text = Page(render_report(request.getfixturevalue(kind))).text
+    assert not re.search(r"\b(nan|NaN|None|inf)\b", text)
+
+
+def test_a_silent_method_prints_dashes(predictions, beats):
+    silent = refuse(waves(beats, "silent"), np.ones(len(beats), dtype=bool))
+    scored = evaluate([silent, *predictions], beats, resamples=100)
+    text = Page(render_report(benchmark_report({"exact": scored}, {}))).text
+    assert not re.search(r"\b(nan|NaN|None)\b", text)
+    assert "–" in text
+
+
+def test_verdict_comes_first(benchmark):
+    text = Page(render_report(benchmark)).text
+    assert text.index("better than the floor") < text.index("How to read this")
+    assert "virtual" in text
+    assert "never" not in benchmark.verdict[0]
+    assert "exact" in benchmark.verdict[0]
+
+
+def test_a_record_without_reference_gets_no_error_figures(real):
+    text = Page(render_report(real)).text
+    assert not re.search(r"RMSE|MAE|R2|AAMI|Bland|bias", text)
+    assert "34 of 40 beats (85 %) were accepted" in text
+    assert "Nobody measured the central pressure" in text
+    assert "if the line is brachial" in text
+    assert "if the line is radial" in text
+    assert "shuffled PPG" in text
+    assert "flat PPG" in text
+
+
+def test_a_record_of_which_nothing_was_accepted(record, real_beats, real_predictions):
+    n = len(real_beats)
+    none = real_beats.replace(
+        accepted=np.zeros(n, dtype=bool),
+        reason=np.full(n, "flat PPG"),
+        waves={"abp": np.full((n, 64), np.nan)},
+    )
+    silent = [refuse(p, np.ones(n, dtype=bool)) for p in real_predictions]
+    report = record_report(record, none, {"radial": silent}, {}, alignment="None made.")
+    text = Page(render_report(report)).text
+    assert "0 of 40 beats (0 %) were accepted" in text
+    assert "no method answers" in text
+    assert not re.search(r"\bnan\b", text)
+
+
+def test_what_comes_from_outside_is_escaped(record, real_beats, real_predictions):
+    evil = "<script>alert(1)</script>"
+    named = [p.replace(method=f"{evil}{i}") for i, p in enumerate(real_predictions)]
+    report = record_report(
+        replace(record, subject=evil),
+        real_beats,
+        {"brachial": named},
+        {evil: evil},
+        alignment=evil,
+    )
+    page = render_report(report)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 5
+    quoted = Report('a" onload="x', "", (), (), {}, ())
+    assert Page(render_report(quoted)).of("title") == [{}]
+
+
+def test_an_evil_caption_stays_inside_its_attribute():
+    table = TableBlock('x" onclick="y', ("a",), (("b",),))
+    figure = FigureBlock(b"png", "c", 'x" onerror="y')
+    report = Report("t", "s", (), (Section("s", (), (table,), (figure,)),), {}, ())
+    found = Page(render_report(report))
+    assert found.of("img")[0]["alt"] == 'x" onerror="y'
+    assert all("onclick" not in a and "onerror" not in a for _, a in found.tags)
+
+
+def test_too_large_is_refused_and_the_old_page_stays(tmp_path):
+    path = write_report(tmp_path / "r.html", Report("old", "", (), (), {}, ()))
+    big = FigureBlock(bytes(MAX_BYTES), "c", "a")
+    large = Report("new", "", (), (Section("s", figures=(big,)),), {}, ())
+    with pytest.raises(ProtocolError, match="Leave out figures"):
+        write_report(path, large)
+    assert "<h1>old</h1>" in path.read_text("utf-8")
+
+
+def test_refusals(evaluation, record, beats, real_beats, real_predictions):
+    with pytest.raises(ProtocolError, match="file it under its own"):
+        benchmark_report({"cuff SBP/DBP": evaluation}, {})
+    with pytest.raises(ProtocolError, match="no evaluation"):
+        benchmark_report({}, {})
+    with pytest.raises(ProtocolError, match="for records without a truth"):
+        record_report(record, beats, {"radial": []}, {}, alignment="")
+    with pytest.raises(ProtocolError, match="assumed sites; wanted"):
+        record_report(record, real_beats, {}, {}, alignment="")
+    part = real_beats.take(np.arange(5))
+    with pytest.raises(ProtocolError, match="not the 5 reference beats"):
+        record_report(record, part, {"radial": real_predictions}, {}, alignment="")
+    with pytest.raises(ShapeError, match="row 0 of table 'c' has 1 cells"):
+        TableBlock("c", ("a", "b"), (("x",),))

@@ -1,0 +1,62 @@
+"""Words follow the intervals: wins, ties and losses are called so."""
+
+import pytest
+
+from capnet.evaluation import compare_with_aami, evaluate, verdict_lines
+from tests.evaluation.conftest import make_beats, numbers, waves
+
+
+def verdict(*, deep: float, floor: float, n: int = 40) -> str:
+    beats = make_beats([2] * n)
+    rows = [
+        waves(beats, "net", spread=deep, seed=1),
+        waves(beats, "ridge", spread=floor, seed=2, role="floor"),
+    ]
+    (line,) = verdict_lines(evaluate(rows, beats, resamples=200))
+    return line
+
+
+def test_a_win_a_tie_and_a_loss():
+    assert "better than the floor" in verdict(deep=1, floor=5)
+    assert "worse than the floor" in verdict(deep=5, floor=1)
+    tie = verdict(deep=4.0, floor=4.05)
+    assert "a tie: the interval holds zero" in tie
+    assert "better" not in tie
+
+
+def test_few_subjects_are_undecided():
+    line = verdict(deep=1, floor=5, n=3)
+    assert "undecided: too few subjects" in line
+    assert "no interval" in line
+
+
+def test_one_line_a_k_with_the_rest_counted(predictions, beats):
+    weak = waves(beats, "GRU", spread=9.0, seed=11, k=10)
+    lines = verdict_lines(evaluate([*predictions, weak], beats, resamples=200))
+    assert [line.split(",")[0] for line in lines] == ["k = 0", "k = 10"]
+    assert lines[1].endswith("The other deep rows at this k: 1 lost.")
+    assert "of ridge (k = 10)" in lines[1]
+
+
+def test_asked_pairs_do_not_change_the_verdict(predictions, beats, evaluation):
+    asked = [(("net", 10), "arm - 8"), (("net", 10), "shuffled")]
+    more = evaluate(predictions, beats, resamples=200, compare=asked)
+    assert verdict_lines(more) == verdict_lines(evaluation)
+
+
+def test_nothing_deep_nothing_claimed(beats):
+    (line,) = verdict_lines(evaluate([numbers(beats, "arm - 8")], beats, resamples=100))
+    assert "nothing to claim" in line
+
+
+@pytest.mark.parametrize(
+    ("bias", "sd", "side"),
+    [(5, 8, "inside"), (-5.1, 2, "outside"), (0, 8.1, "outside")],
+)
+def test_aami_is_a_numerical_comparison(bias, sd, side):
+    text = compare_with_aami(bias, sd, subjects=84)
+    assert f"numerically {side} the AAMI limits, n = 84" in text
+    assert "fewer than the 85" in text
+    assert "meets" not in text
+    assert "fewer" not in compare_with_aami(bias, sd, subjects=85)
+    assert compare_with_aami(None, sd, subjects=85) is None

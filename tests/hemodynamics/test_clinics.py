@@ -1,0 +1,119 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from capnet.errors import ConfigError, ProtocolError, ShapeError
+from capnet.hemodynamics import (
+    Clinic,
+    CuffModel,
+    LinearSolver,
+    Population,
+    Sensor,
+)
+
+CLINIC = Clinic(
+    name="test",
+    population=Population.older_clinic(),
+    solver=LinearSolver(harmonics=20),
+    sensor=Sensor.clinic(),
+    cuff=CuffModel.clinic(),
+    pep_mean=0.095,
+    pep_sd=0.015,
+    n=24,
+    seed=7,
+)
+
+
+@pytest.fixture(scope="module")
+def waves():
+    return CLINIC.simulate()
+
+
+@pytest.fixture(scope="module")
+def beats(waves):
+    return CLINIC.observe(waves, calibration="cuff SBP/DBP")
+
+
+def test_beats_are_complete(waves, beats):
+    assert len(beats) == len(waves)
+    assert beats.accepted.mean() > 0.9
+    good = beats.usable()
+    assert np.isfinite(good.ppg).all()
+    assert np.isfinite(good.waves["radial"]).all()
+    np.testing.assert_allclose(good.duration, 60 / good.features["hr"], atol=0.03)
+    assert ((good.features["pat"] > 0.12) & (good.features["pat"] < 0.4)).all()
+    assert beats.raw.dtype == np.float32
+    assert beats.subject[0].startswith("virtual-test-")
+    assert beats.reference_type == "simulated"
+
+
+def test_reference_and_radial_are_the_simulated_waves(waves, beats):
+    np.testing.assert_allclose(
+        beats.reference.mean(axis=1), waves.mean("aortic_root"), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        beats.waves["radial"].max(axis=1), beats.truth["radial_sbp"], atol=0.6
+    )
+    lowest = beats.waves["radial"].argmin(axis=1)
+    assert (np.minimum(lowest, 64 - lowest) <= 3).all()
+
+
+def test_observing_is_reproducible_and_draws_differ(waves, beats):
+    again = CLINIC.observe(waves, calibration="cuff SBP/DBP")
+    np.testing.assert_array_equal(again.raw, beats.raw)
+    np.testing.assert_array_equal(again.cuff, beats.cuff)
+    other = CLINIC.observe(waves, calibration="cuff SBP/DBP", draw=1)
+    assert not np.allclose(other.raw, beats.raw)
+    assert not np.allclose(other.cuff, beats.cuff)
+    np.testing.assert_array_equal(other.reference, beats.reference)
+
+
+def test_a_person_is_the_same_in_any_selection(waves, beats):
+    rows = np.array([5, 2])
+    some = CLINIC.observe(waves.take(rows), calibration="cuff SBP/DBP")
+    np.testing.assert_array_equal(some.subject, beats.subject[rows])
+    np.testing.assert_array_equal(some.raw, beats.raw[rows])
+    np.testing.assert_allclose(some.cuff, beats.cuff[rows])
+
+
+def test_exact_calibration_is_the_truth_at_the_site(waves):
+    exact = CLINIC.observe(waves, calibration="exact", cuff_site="radial")
+    np.testing.assert_array_equal(exact.cuff[:, 0], exact.truth["radial_sbp"])
+    np.testing.assert_array_equal(exact.cuff[:, 1], exact.truth["radial_dbp"])
+    assert set(exact.cuff_site) == {"radial"}
+
+
+def test_a_finger_without_a_pulse_is_refused_with_its_reason(waves):
+    dead = dataclasses.replace(
+        CLINIC, sensor=Sensor(0.0, 0.0, (), (0.0, 0.0), (50.0, 50.0), 0.0)
+    )
+    beats = dead.observe(waves, calibration="exact")
+    for start, reason in zip(beats.start, beats.reason, strict=True):
+        assert (reason == "no pulse foot after the R peak") == math.isnan(start)
+
+
+def test_hash_changes_with_content_only():
+    same = dataclasses.replace(CLINIC, solver=LinearSolver(harmonics=20, batch_size=3))
+    assert same.hash() == CLINIC.hash()
+    assert len(CLINIC.hash()) == 16
+    for change in (
+        {"seed": 8},
+        {"population": Population()},
+        {"cuff": CuffModel.exact()},
+        {"solver": LinearSolver(harmonics=21)},
+    ):
+        assert dataclasses.replace(CLINIC, **change).hash() != CLINIC.hash()
+
+
+def test_errors(waves):
+    with pytest.raises(ProtocolError, match="'exact' or 'cuff SBP/DBP'"):
+        CLINIC.observe(waves, calibration="none")
+    small = dataclasses.replace(CLINIC, n=3)
+    with pytest.raises(ShapeError, match="has 3 people"):
+        small.observe(waves, calibration="exact")
+    with pytest.raises(ConfigError, match="is named 'a b'"):
+        dataclasses.replace(CLINIC, name="a b")
+    with pytest.raises(ConfigError, match=r"2\.5 SDs"):
+        dataclasses.replace(CLINIC, pep_sd=0.1)

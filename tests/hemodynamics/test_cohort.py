@@ -1,0 +1,112 @@
+import json
+
+import numpy as np
+import pytest
+
+from capnet.errors import ConfigError, RecordError, ShapeError
+from capnet.hemodynamics.arteries import impedance
+from capnet.hemodynamics.cohort import Cohort
+from capnet.hemodynamics.population import Deviate, NormalAge, Population, UniformAge
+from capnet.units import MMHG
+from tests.hemodynamics.people import textbook
+
+
+def _same(a, b):
+    np.testing.assert_array_equal(a.index, b.index)
+    np.testing.assert_array_equal(a.age, b.age)
+    assert set(a.parameters) == set(b.parameters)
+    for name, values in a.parameters.items():
+        np.testing.assert_array_equal(values, b[name])
+
+
+def test_sampling_is_reproducible_and_does_not_depend_on_n():
+    many = Cohort.sample(50, seed=3)
+    _same(many.take(slice(0, 7)), Cohort.sample(7, seed=3))
+    assert not np.array_equal(many.age, Cohort.sample(50, seed=4).age)
+
+
+def test_round_trip(tmp_path):
+    cohort = Cohort.sample(5, seed=1, population=Population.older_clinic())
+    cohort.save(tmp_path / "cohort.npz")
+    again = Cohort.load(tmp_path / "cohort.npz")
+    _same(cohort, again)
+    assert json.loads(again.provenance[0])["seed"] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["cohort.npz"]
+
+
+def test_damaged_files_are_refused(tmp_path):
+    path = tmp_path / "cohort.npz"
+    with pytest.raises(RecordError, match="cannot be read as a cohort"):
+        Cohort.load(path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(RecordError, match=r"written by Cohort\.save"):
+        Cohort.load(path)
+
+
+def test_take_concatenate_and_frame():
+    cohort = Cohort.sample(6, seed=0)
+    halves = [cohort.take(np.arange(3)), cohort.take(np.arange(3, 6))]
+    assert halves[1].index.tolist() == [3, 4, 5]
+    _same(Cohort.concatenate(halves), cohort)
+    assert len(cohort.to_frame()) == len(cohort) == 6
+    assert "6 virtual people" in repr(cohort)
+    with pytest.raises(ConfigError, match="no parameter 'bmi'"):
+        cohort["bmi"]
+    with pytest.raises(ShapeError, match="at least one"):
+        Cohort.concatenate([])
+
+
+def test_population_statistics():
+    cohort = Cohort.sample(4000, seed=0)
+    assert 25 <= cohort.age.min() < 27
+    assert 73 < cohort.age.max() <= 75
+    older = Cohort.sample(4000, seed=0, population=Population.older_clinic())
+    assert older.age.mean() == pytest.approx(64, abs=0.7)
+    assert older["mbp"].mean() - cohort["mbp"].mean() == pytest.approx(5, abs=1)
+    assert np.corrcoef(older["hr"], older["lvet"])[0, 1] < -0.5
+    assert abs(np.corrcoef(cohort["hr"], cohort["lvet"])[0, 1]) < 0.05
+    assert np.log(older["arm_stiffness"]).mean() == pytest.approx(
+        np.log(1.15), abs=0.02
+    )
+    assert (cohort["pout"] == cohort["pout"][0]).all()
+
+
+def test_stiffness_beds_and_resistance_are_what_was_drawn():
+    cohort = Cohort.sample(40, seed=0, population=Population.older_clinic())
+    arteries = cohort.arteries()
+    beds = arteries.beds
+    assert (beds.distal > 0).all()
+    matched = impedance(arteries.outlet_radius, arteries.k3)
+    matched = matched[:, arteries.network.terminals]
+    np.testing.assert_array_equal(beds.proximal <= matched, np.True_)
+    resistance = 1 / (1 / beds.total).sum(axis=1)
+    wanted = (cohort["mbp"] - cohort["pout"]) * MMHG / arteries.ejection.output
+    np.testing.assert_allclose(resistance, wanted, rtol=1e-12)
+
+
+def test_fitted_stiffness_is_that_of_the_table():
+    fitted = textbook().arteries().k3[:, 0]
+    table = [538490, 655751, 846551, 1068251, 1334344, 1664774]  # g/s2/cm
+    np.testing.assert_allclose(fitted * 10, table, rtol=0.01)
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(ConfigError, match="n is 0"):
+        Cohort.sample(0, seed=0)
+    with pytest.raises(ConfigError, match="15 <= low <= high <= 90"):
+        UniformAge(60, 20)
+    with pytest.raises(ConfigError, match="15 <= low"):
+        NormalAge(50, 10, 5, 60)
+    with pytest.raises(ConfigError, match="'bmi'"):
+        Population(deviates={"bmi": Deviate()})
+    with pytest.raises(ConfigError, match="one step only"):
+        Population(
+            deviates={
+                "hr": Deviate(follows="mbp", slope=1.0),
+                "mbp": Deviate(follows="hr", slope=1.0),
+            }
+        )
+    wild = Population(deviates={"pwv": Deviate(mean=80.0)})
+    fast = Cohort.sample(2, seed=0, population=wild)
+    with pytest.raises(ConfigError, match=r"pulse wave velocity of .* Narrow"):
+        fast.arteries()

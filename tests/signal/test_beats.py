@@ -1,0 +1,188 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from capnet.data.readers import read_record
+from capnet.errors import RecordError
+from capnet.records import Cuff, Record, Signal
+from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
+from capnet.signal.frontend import RATE, beats_of_windows
+from capnet.signal.rpeaks import r_peaks
+from tests.fakes.make_record import make_record
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    return read_record(make_record(tmp_path_factory.mktemp("record"), seconds=40.0))
+
+
+@pytest.fixture(scope="module")
+def beats(record):
+    return beats_of(record)
+
+
+def changed(record, name, **values):
+    channels = dict(record.channels)
+    channels[name] = replace(channels[name], **values)
+    return replace(record, channels=channels)
+
+
+def test_every_pair_of_heart_beats_is_a_row(record, beats):
+    lead = record.signal("ecg")
+    found = r_peaks(lead.values, sampling_rate=lead.sampling_rate)
+    assert len(beats) == len(found) - 1
+    assert beats.beat.tolist() == list(range(len(beats)))
+    np.testing.assert_allclose(beats.features["r_peak"], found[:-1], atol=1e-6)
+    np.testing.assert_allclose(beats.features["rr"], np.diff(found), atol=1e-6)
+    assert beats.accepted.mean() >= 0.95
+
+
+def test_numbers_are_those_of_the_made_person(beats):
+    good = beats.usable()
+    assert np.median(good.hr) == pytest.approx(70.0, abs=2.0)
+    assert 0.19 < good.features["pat"].mean() < 0.25
+    assert good.features["pat"].std() < 0.005
+    np.testing.assert_allclose(
+        good.time, good.features["r_peak"] + good.features["pat"], atol=1e-6
+    )
+    pressure = good.waves["abp"]
+    assert np.median(pressure.max(axis=1)) == pytest.approx(120.0, abs=3.0)
+    assert np.median(pressure.min(axis=1)) == pytest.approx(75.0, abs=3.0)
+
+
+def test_raw_windows_give_the_same_beats_again(beats):
+    good = beats.usable()
+    assert np.isfinite(good.raw).all()
+    again = beats_of_windows(good.raw, good.start, good.stop)
+    np.testing.assert_allclose(again, good.ppg, atol=1e-4)
+    np.testing.assert_allclose((good.stop - good.start) / RATE, good.duration)
+
+
+def test_the_clock_of_the_record_does_not_matter(record, beats):
+    late = {
+        name: replace(signal, start=signal.start + 7.3)
+        for name, signal in record.channels.items()
+    }
+    moved = beats_of(replace(record, channels=late))
+    np.testing.assert_allclose(moved.time, beats.time + 7.3, atol=1e-6)
+    np.testing.assert_allclose(moved.ppg, beats.ppg, atol=1e-4)
+    np.testing.assert_allclose(moved.features["pat"], beats.features["pat"], atol=1e-6)
+
+
+def test_a_late_channel_is_aligned(record, beats):
+    delayed = beats_of(changed(record, "PLETH", start=0.05))
+    shift = delayed.features["pat"][1:-1] - beats.features["pat"][1:-1]
+    np.testing.assert_allclose(shift, 0.05, atol=1e-3)
+
+
+def test_a_gap_changes_nothing_beyond_its_neighbours(record, beats):
+    values = record.signal("ppg").values.copy()
+    values[5000:5060] = np.nan
+    torn = beats_of(changed(record, "PLETH", values=values))
+    far = np.abs(beats.time - 20.1) > 2.0
+    assert len(torn) == len(beats)
+    assert (torn.reason[~far] == "samples missing").sum() in (1, 2, 3)
+    assert (torn.accepted[far] == beats.accepted[far]).all()
+    np.testing.assert_allclose(torn.ppg[far], beats.ppg[far], atol=1e-6)
+
+
+def test_without_an_ecg_the_pulse_finds_itself(record, beats):
+    alone = replace(record, channels={"PLETH": record.signal("ppg")})
+    found = beats_of(alone)
+    assert found.accepted.mean() > 0.9
+    assert np.isnan(found.features["pat"]).all()
+    assert np.isnan(found.features["r_peak"]).all()
+    inner = found.time[found.accepted]
+    nearest = np.abs(inner[:, None] - beats.time).min(axis=1)
+    assert nearest.max() < 2e-3
+
+
+def test_latest_cuff_at_or_before_the_beat(record):
+    cuffs = [Cuff(20.0, 130.0, 80.0, "radial"), Cuff(10.0, 120.0, 70.0, None)]
+    found = beats_of(record.with_cuffs(cuffs, "cuff SBP/DBP"))
+    before, middle = found.time < 10.0, (found.time >= 10.0) & (found.time < 20.0)
+    assert np.isnan(found.cuff[before]).all()
+    assert (found.cuff[middle] == [120.0, 70.0]).all()
+    assert (found.cuff[found.time >= 20.0] == [130.0, 80.0]).all()
+    assert set(found.cuff_site[middle]) == {"brachial"}
+    assert set(found.cuff_site[found.time >= 20.0]) == {"radial"}
+    assert found.calibration == "cuff SBP/DBP"
+
+
+def test_unknown_age_is_nan_and_a_known_one_is_kept(record, beats):
+    assert np.isnan(beats.age).all()
+    assert (beats_of(replace(record, age=61.0)).age == 61.0).all()
+
+
+def test_an_unusable_pressure_is_left_out_and_says_why(record):
+    values = record.signal("abp").values
+    low = changed(record, "ABP", values=values - 70.0)
+    assert "abp" not in beats_of(low).waves
+    assert "mean pressure" in abp_verdict(low)
+    volts = changed(record, "ABP", unit="mV")
+    assert "no unit of pressure" in abp_verdict(volts)
+    assert "abp" not in beats_of(volts).waves
+    assert abp_verdict(record) == ""
+    alone = Record("x", {"PLETH": record.signal("ppg")})
+    assert abp_verdict(alone) == "no arterial pressure channel"
+
+
+def test_pressure_units_are_converted(record, beats):
+    signal = record.signal("abp")
+    kilo = changed(record, "ABP", values=signal.values * 0.133322387, unit="kPa")
+    np.testing.assert_allclose(
+        beats_of(kilo).waves["abp"], beats.waves["abp"], atol=1e-3
+    )
+
+
+def test_the_arterial_line_as_a_cuff(record, beats):
+    cuffs = cuffs_from_abp(record, every=10.0)
+    np.testing.assert_allclose(np.diff([cuff.time for cuff in cuffs]), 10.0)
+    assert len(cuffs) in (3, 4)
+    first = beats.usable()
+    within = (first.time >= cuffs[0].time - 10.2) & (first.time < cuffs[0].time - 0.2)
+    expected = np.nanmedian(first.waves["abp"][within].max(axis=1))
+    assert cuffs[0].sbp == pytest.approx(expected, abs=1.5)
+    assert all(cuff.site is None for cuff in cuffs)
+
+
+def test_a_refused_line_is_no_cuff(record):
+    values = record.signal("abp").values
+    with pytest.raises(RecordError, match="mean pressure is"):
+        cuffs_from_abp(changed(record, "ABP", values=values - 70.0), every=60.0)
+    with pytest.raises(RecordError, match="wanted at least 10 s"):
+        cuffs_from_abp(record, every=1.0)
+
+
+def test_what_is_missing_is_named(record):
+    with pytest.raises(RecordError, match="no channel 'ppg'"):
+        beats_of(Record("x", {"II": record.signal("ecg")}))
+    with pytest.raises(RecordError, match="no channel 'V9'"):
+        beats_of(record, ecg="V9")
+    nothing = Signal(np.full(5000, np.nan), RATE, "NU")
+    with pytest.raises(RecordError, match="holds no valid sample"):
+        beats_of(Record("x", {"PLETH": nothing}))
+    flat = Signal(np.ones(5000), RATE, "NU")
+    with pytest.raises(RecordError, match="0 heart beats found in the pulse wave"):
+        beats_of(Record("x", {"PLETH": flat}))
+
+
+@pytest.mark.data
+def test_a_real_person(shared_data):
+    record = read_record(shared_data / "wfdb_sample" / "mixedsignals")
+    beats = beats_of(record)
+    assert beats.accepted.mean() >= 0.80
+    good = beats.usable()
+    assert 0.3 < good.features["pat"].mean() < 0.4
+    assert good.features["pat"].std() < 0.02
+    wave = good.waves["abp"]
+    wave = wave[np.isfinite(wave).all(axis=1)]
+    assert len(wave) > 0.9 * len(good)
+    assert 70.0 < wave.min() < wave.max() < 175.0
+
+
+@pytest.mark.data
+def test_a_pulse_wave_that_wraps_around_is_refused(shared_data):
+    beats = beats_of(read_record(shared_data / "wfdb_sample" / "v102s"))
+    assert beats.accepted.mean() < 0.05

@@ -102,9 +102,7 @@ class Prediction:
         waveform = np.asarray(waveform, dtype=np.float64)
         known = np.isfinite(waveform).all(axis=1)
         waveform = np.where((beats.accepted & known)[:, None], waveform, np.nan)
-        answer = cls.from_pressures(
-            method, beats, pressures(waveform), role=role, k=k
-        )
+        answer = cls.from_pressures(method, beats, pressures(waveform), role=role, k=k)
         return replace(answer, waveform=waveform)
 
     @classmethod
@@ -192,24 +190,43 @@ class Prediction:
             ("cmap", "MAP", "#4d4d4d"),
             ("cdbp", "central DBP", "#2166ac"),
         ]:
-            ax.plot(self.time, getattr(self, name), ".-", lw=0.8, ms=3, label=label, color=colour)
+            ax.plot(
+                self.time,
+                getattr(self, name),
+                ".-",
+                lw=0.8,
+                ms=3,
+                label=label,
+                color=colour,
+            )
         refused = self.time[~self.accepted]
         if len(refused):
             floor = np.full(len(refused), 0.02)
             transform = ax.get_xaxis_transform()
-            ax.plot(refused, floor, "|", color="#999999", transform=transform, label="refused")
+            ax.plot(
+                refused,
+                floor,
+                "|",
+                color="#999999",
+                transform=transform,
+                label="refused",
+            )
         ax.set(xlabel="time (s)", ylabel="aortic pressure (mmHg)")
         ax.set_title(f"{self.method}; calibration: {self.calibration}", fontsize=10)
         ax.legend(loc="upper right", ncols=4, fontsize=8, frameon=False)
-        ax.text(0.0, -0.22, DISCLAIMER, transform=ax.transAxes, fontsize=7, color="#666666")
+        ax.text(
+            0.0, -0.22, DISCLAIMER, transform=ax.transAxes, fontsize=7, color="#666666"
+        )
         return ax
 
     def __repr__(self) -> str:
         if not self.accepted.any():
             return f"Prediction({self.method!r}, {len(self)} beats, none accepted)"
-        mean = [np.nanmean(v) for v in (self.csbp, self.cdbp, self.cmap)]
+        said = [("SBP", self.csbp), ("DBP", self.cdbp), ("MAP", self.cmap)]
+        known = [(name, v[np.isfinite(v)]) for name, v in said]
+        means = ", ".join(f"{name} {v.mean():.0f}" for name, v in known if v.size)
         return (
             f"Prediction({self.method!r}, {int(self.accepted.sum())} of {len(self)} "
-            f"beats accepted, mean central pressure {mean[0]:.0f}/{mean[1]:.0f} mmHg, "
-            f"MAP {mean[2]:.0f} mmHg, calibration {self.calibration!r})"
+            f"beats accepted, mean central {means} mmHg, "
+            f"calibration {self.calibration!r})"
         )

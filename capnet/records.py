@@ -166,9 +166,8 @@ class Record:
             for name, s in self.channels.items()
         )
         age = "unknown" if self.age is None else f"{self.age:g}"
-        return (
-            f"Record({self.subject!r}, age {age}, {len(self.cuffs)} cuff readings){rows}"
-        )
+        head = f"{self.subject!r}, age {age}, {len(self.cuffs)} cuff readings"
+        return f"Record({head}){rows}"
 
 
 @dataclass(frozen=True, eq=False)

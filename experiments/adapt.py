@@ -16,12 +16,12 @@ from omegaconf import DictConfig
 from capnet.data.store import load_beats, save_beats
 from capnet.errors import ConfigError
 from capnet.evaluation import evaluate, predictions_frame, print_evaluation
-from capnet.files import write_atomic
 from capnet.models.checkpoint import save_model
 from capnet.models.zoo import load_model
 from capnet.training.pretrain import pretrain
 from experiments import build
 from experiments.door import console, door, folder, plain
+from experiments.results import save_frame, save_json
 from experiments.stages import adapted, floors, observe, people, shots_of, split_of
 
 
@@ -88,13 +88,11 @@ def main(cfg: DictConfig) -> None:
     said = {"pool": split.pool, "unlabelled": split.unlabelled, "test": split.test}
     who = {name: sorted(map(str, subjects)) for name, subjects in said.items()}
     who["labelled"] = [] if shots.labelled is None else sorted(shots.labelled.subjects)
-    write_atomic(out / "split.json", json.dumps(who, indent=1).encode())
-    metrics = {str(test.calibration): evaluation.to_dict()}
-    write_atomic(out / "metrics.json", json.dumps(metrics, indent=1).encode())
-    predictions_frame(rows, test).to_parquet(out / "predictions.parquet")
+    save_json(who, out / "split.json")
+    save_json({str(test.calibration): evaluation.to_dict()}, out / "metrics.json")
+    save_frame(predictions_frame(rows, test), out / "predictions.parquet")
     print_evaluation(evaluation, console)
-    path = save_model(models[kind["kind"]], out / "model")
-    console.print(str(path), highlight=False)
+    print(save_model(models[kind["kind"]], out / "model"))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ def door(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
             sys.exit(2)
         except MissingMandatoryValue as error:
             found = str(error).splitlines()[0]
-            _log.error("ConfigError: a value is missing: %s. Give it as key=value.", found)
+            _log.error(
+                "ConfigError: a value is missing: %s. Give it as key=value.", found
+            )
             sys.exit(2)
 
     return opened
@@ -57,7 +59,11 @@ def advance(title: str, *, show: bool | None) -> Iterator[Callable[[int, int], N
     columns = (TextColumn(title), BarColumn(), TextColumn("{task.completed:.0f}"))
     visible = console.is_terminal if show is None else show
     with Progress(
-        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not visible
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not visible,
     ) as bar:
         task = bar.add_task(title)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,7 +1,7 @@
 """Judge models on held-out people of a clinic, beside the floors.
 
-``python experiments/evaluate.py models=[<model>] source_beats=<npz> target_beats=<npz>``
-leaves metrics.json, predictions.parquet and report.html.
+``python experiments/evaluate.py models=[<folder>] source_beats=<npz>
+target_beats=<npz>`` leaves metrics.json, predictions.parquet and report.html.
 """
 
 from pathlib import Path
@@ -22,12 +22,13 @@ from experiments.stages import floors, shots_of, shuffled, split_of
 @door
 def main(cfg: DictConfig) -> None:
     """Predict with models and floors, evaluate, report."""
+    chosen = plain(cfg.models)
+    if not isinstance(chosen, list) or not chosen:
+        msg = f"models is {chosen!r}; wanted a list of one or more: models=[path]."
+        raise ConfigError(msg)
+    models = [load_model(name_or_path) for name_or_path in chosen]
     source = load_beats(Path(cfg.source_beats))
     target = load_beats(Path(cfg.target_beats))
-    models = [load_model(path) for path in cfg.models]
-    if not models:
-        msg = "models is empty; give at least one folder: models=[path]."
-        raise ConfigError(msg)
     split = split_of(target, plain(cfg.split))
     test = target.of(split.test)
     shots = shots_of(source, target, split, k=cfg.k, seed=cfg.seed)
@@ -41,7 +42,7 @@ def main(cfg: DictConfig) -> None:
         {str(test.calibration): evaluation}, folder(), config=plain(cfg), notes={}
     )
     print_evaluation(evaluation, console)
-    console.print(str(report), highlight=False)
+    print(report)
 
 
 if __name__ == "__main__":

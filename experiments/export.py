@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
     out = export_folder(model, folder(), metrics=metrics)
     certificate = json.loads((out / "certificate.json").read_text())
     console.print(f"worst difference from torch: {certificate['worst_mmhg']:.2g} mmHg")
-    console.print(str(out / "model.onnx"), highlight=False)
+    print(out / "model.onnx")
 
 
 if __name__ == "__main__":

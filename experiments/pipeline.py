@@ -2,24 +2,26 @@
 
 ``python experiments/pipeline.py`` pretrains on a virtual source, adapts to a virtual
 clinic, and judges everything on held-out people beside the floors.
-``python experiments/pipeline.py data=wfdb data.record=<path>`` does the same road with a
-real record at its end, whose central pressure nobody knows. Both leave report.html,
-metrics.json, predictions.parquet, model.onnx, card.json, the configuration and the log.
+``python experiments/pipeline.py data=wfdb data.record=<path>`` does the same road with
+a real record at its end, whose central pressure nobody knows. Both leave report.html,
+metrics.json, predictions.parquet, model.onnx, card.json, the configuration and the log,
+and print the path of the report last.
 """
 
 import logging
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from capnet.errors import ConfigError
 from capnet.evaluation import Evaluation, evaluate, print_evaluation
+from capnet.evaluation.bootstrap import draw_subjects
 from capnet.export import export_folder
 from capnet.hemodynamics import Clinic, Waves
 from capnet.models.central import CentralPressureModel
@@ -116,8 +118,12 @@ def judge(
     return Judged(evaluation, models)
 
 
-def benchmark(cfg: DictConfig, source: Source) -> None:
-    """Run the road on virtual people, where every error is known."""
+def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
+    """Run the road on virtual people, where every error is known.
+
+    Returns:
+        Path of the report.
+    """
     out = folder()
     target = build.clinic(plain(cfg.target))
     chosen = cfg.export.strategy, cfg.export.calibration
@@ -129,13 +135,15 @@ def benchmark(cfg: DictConfig, source: Source) -> None:
         raise ConfigError(msg)
     for settings in plain(cfg.strategies).values():
         build.strategy(settings)
+    draw_subjects(1, resamples=cfg.resamples, seed=cfg.seed)  # refuses too few
     waves = people(target, show=cfg.progress)
     clinics = {
         c: observe(target, waves, c, draws=1, radial_every=0) for c in cfg.calibrations
     }
     for clinic in clinics.values():  # refuse an impossible k before an hour's work
         split_of(clinic, plain(cfg.split)).draw(cfg.k, seed=cfg.seed)
-    judged = {c: judge(cfg, source, clinics[c], c) for c in cfg.calibrations}
+    virtual = source()
+    judged = {c: judge(cfg, virtual, clinics[c], c) for c in cfg.calibrations}
     best = judged[chosen[1]]
     shown = best.models.get(chosen[0], best.models["source"])
     name = (shown.name, shown.k)
@@ -149,7 +157,7 @@ def benchmark(cfg: DictConfig, source: Source) -> None:
     save_model(shown, out / "model")
     export_folder(shown, out, metrics=metrics)
     notes = {
-        "source": f"{source.clinic.hash()}, {len(source.waves)} virtual subjects",
+        "source": f"{virtual.clinic.hash()}, {len(virtual.waves)} virtual subjects",
         "target": f"{target.hash()}, {len(waves)} virtual subjects",
         "adaptation": {
             c: {n: m.info.get("adaptation") for n, m in j.models.items()}
@@ -164,7 +172,7 @@ def benchmark(cfg: DictConfig, source: Source) -> None:
     )
     for j in judged.values():
         print_evaluation(j.evaluation, console)
-    console.print(str(report), soft_wrap=True, highlight=False)
+    return report
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="pipeline")
@@ -173,14 +181,16 @@ def main(cfg: DictConfig) -> None:
     """Walk the whole road."""
     begun = time.monotonic()
     clinic = build.clinic(plain(cfg.source))
+    build.pretraining(plain(cfg.pretraining.settings))
     source = partial(_simulated, clinic, cfg)
-    roads: dict[str, Any] = {
-        "virtual": lambda: benchmark(cfg, source()),
-        "wfdb": lambda: real_record(cfg, source),
-    }
-    roads[cfg.data.kind]()
+    roads = {"virtual": benchmark, "wfdb": real_record}
+    if cfg.data.kind not in roads:
+        msg = f"data.kind is {cfg.data.kind!r}; wanted one of {', '.join(roads)}."
+        raise ConfigError(msg)
+    report = roads[cfg.data.kind](cfg, source)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     _log.info("done in %.0f s, peak %.2f GiB", time.monotonic() - begun, peak)
+    print(report)
 
 
 def _simulated(clinic: Clinic, cfg: DictConfig) -> Source:

@@ -25,7 +25,7 @@ def main(cfg: DictConfig) -> None:
     model = pretrain(beats, settings, seed=cfg.seed, progress=cfg.progress)
     last = model.info["history"][-1]
     console.print(", ".join(f"{name} {value:.3f}" for name, value in last.items()))
-    console.print(str(save_model(model, folder() / "model")), highlight=False)
+    print(save_model(model, folder() / "model"))
 
 
 if __name__ == "__main__":

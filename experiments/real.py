@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
@@ -85,8 +86,12 @@ def estimates(
     return aligned, rows
 
 
-def real_record(cfg: DictConfig, source: Callable[[], Source]) -> None:
-    """Read, calibrate, align, estimate, report; no error is ever printed."""
+def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
+    """Read, calibrate, align, estimate, report; no error is ever printed.
+
+    Returns:
+        Path of the report.
+    """
     data = cfg.data
     record = read_record(Path(data.record), age=data.age)
     verdict = abp_verdict(record, abp=data.abp)
@@ -109,7 +114,9 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> None:
     exported = found[sites[0]][0]
     save_model(exported, out / "model")
     export_folder(exported, out, metrics={"reference_type": "none"})
-    rows = {site: predictions for site, (_, predictions) in found.items()}
+    rows: dict[str, list[Prediction]] = {
+        site: predictions for site, (_, predictions) in found.items()
+    }
     frames = [predictions_frame(p, beats).assign(site=s) for s, p in rows.items()]
     save_frame(pd.concat(frames, ignore_index=True), out / "predictions.parquet")
     adaptation = exported.info["adaptation"]
@@ -138,23 +145,22 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> None:
         f"populations. Age is {'unknown and masked' if data.age is None else data.age}."
     )
     report = record_report(record, beats, rows, made, alignment=alignment)
-    path = write_report(out / "report.html", report)
     for site, predictions in rows.items():
         console.print(_table(site, beats, predictions))
-    console.print(str(path), soft_wrap=True, highlight=False)
+    return write_report(out / "report.html", report)
 
 
 def _table(site: str, beats: Beats, predictions: list[Prediction]) -> Table:
     table = Table(
-        title=f"{len(beats)} beats, {int(beats.accepted.sum())} accepted; pressure line "
-        f"taken as {site} (mmHg, means; no reference, so no errors)",
+        title=f"{len(beats)} beats, {int(beats.accepted.sum())} accepted; pressure "
+        f"line taken as {site} (mmHg, means; no reference, so no errors)",
         caption=DISCLAIMER,
     )
     for column in ("method", "role", "beats", "SBP", "DBP", "MAP", "PP"):
         table.add_column(column, justify="left" if column == "method" else "right")
     for p in predictions:
         ok = p.accepted
-        means = [v[ok].mean() for v in (p.csbp, p.cdbp, p.cmap, p.cpp)]
-        cells = ["-" if m != m else f"{m:.1f}" for m in means]
+        known = [v[np.isfinite(v)] for v in (p.csbp, p.cdbp, p.cmap, p.cpp)]
+        cells = [f"{v.mean():.1f}" if v.size else "-" for v in known]
         table.add_row(p.method, p.role, str(int(ok.sum())), *cells)
     return table

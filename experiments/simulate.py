@@ -1,7 +1,7 @@
 """Draw and simulate a clinic of virtual people.
 
 ``python experiments/simulate.py clinic=source clinic.n=4374`` leaves cohort.npz,
-beats_<calibration>.npz, waves.png and summary.json in the folder of the run.
+beats_<calibration>.npz and waves.png in the folder of the run.
 """
 
 import hydra
@@ -27,7 +27,9 @@ def waves_by_age(waves: Waves) -> Figure:
     for ax, site in zip(axes, ("aortic_root", "radial"), strict=True):
         pressure = waves.at(site, steps * waves.period[:, None])
         for age in np.unique(decade):
-            ax.plot(steps, pressure[decade == age].mean(axis=0), label=f"{age}-{age + 9}")
+            ax.plot(
+                steps, pressure[decade == age].mean(axis=0), label=f"{age}-{age + 9}"
+            )
         ax.set(title=site.replace("_", " "), xlabel="share of the beat")
     axes[0].set_ylabel("pressure (mmHg)")
     axes[1].legend(title="age, years", fontsize=8, frameon=False)
@@ -38,7 +40,15 @@ def waves_by_age(waves: Waves) -> Figure:
 def summary(waves: Waves) -> Table:
     """Tabulate mean pressures by decade of age."""
     table = Table(title="Virtual people by age (mean +- SD, mmHg)")
-    for name in ("age", "n", "aortic SBP", "aortic PP", "brachial SBP", "DBP", "PP ratio"):
+    for name in (
+        "age",
+        "n",
+        "aortic SBP",
+        "aortic PP",
+        "brachial SBP",
+        "DBP",
+        "PP ratio",
+    ):
         table.add_column(name, justify="right")
     decade = (waves.cohort.age // 10 * 10).astype(int)
     aortic = waves.systolic("aortic_root"), waves.diastolic("aortic_root")
@@ -67,10 +77,10 @@ def main(cfg: DictConfig) -> None:
             clinic, waves, calibration, draws=cfg.draws, radial_every=cfg.radial_every
         )
         path = save_beats(beats, out / beats_file(calibration))
-        console.print(f"{beats!r}\n  {path}", highlight=False)
+        print(f"{beats!r}\n  {path}")
     waves_by_age(waves).savefig(out / "waves.png", dpi=150)
     console.print(summary(waves))
-    console.print(str(out / "waves.png"), highlight=False)
+    print(out / "waves.png")
 
 
 if __name__ == "__main__":

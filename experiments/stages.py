@@ -65,7 +65,9 @@ def observe(
         msg = f"draws is {draws}, radial_every {radial_every}; wanted >= 1 and >= 0."
         raise ConfigError(msg)
     sites = [
-        "radial" if radial_every and draw % radial_every == radial_every - 1 else "brachial"
+        "radial"
+        if radial_every and draw % radial_every == radial_every - 1
+        else "brachial"
         for draw in range(draws)
     ]
     return Beats.concatenate(
@@ -110,8 +112,10 @@ def floors(source: Beats, test: Beats, shots: Shots) -> list[Prediction]:
     ]
     found = [floor.predict(test) for floor in plain]
     if shots.labelled is not None:
-        for adaptable in (RidgeAffine(ridge), RidgeShrunk(ridge), RidgeRefit(ridge)):
-            found.append(adaptable.adapt(shots.labelled).predict(test))
+        found += [
+            adaptable.adapt(shots.labelled).predict(test)
+            for adaptable in (RidgeAffine(ridge), RidgeShrunk(ridge), RidgeRefit(ridge))
+        ]
         local = PeripheralMinusConstant().fit(shots.labelled).predict(test)
         found.append(local.replace(k=shots.k, method=f"{local.method}, refitted"))
     return found

@@ -12,6 +12,19 @@ __all__ = ["mmd"]
 _OCTAVES: Final = (-2, -1, 0, 1, 2)
 
 
+def _scale(distances: Tensor) -> Tensor:
+    """Median; where most rows are alike the mean; where all are, anything."""
+    least = 8 * torch.finfo(distances.dtype).tiny  # Its inverse is finite.
+    median, mean = distances.median(), distances.mean()
+    found = torch.where(median > least, median, mean)
+    return torch.where(found > least, found, torch.ones_like(found))
+
+
+def _usable(weights: Tensor, rows: int) -> bool:
+    right = weights.shape == (rows,) and bool(torch.isfinite(weights).all())
+    return right and bool((weights >= 0).all()) and int((weights > 0).sum()) >= 2
+
+
 def mmd(source: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     r"""Unbiased squared maximum mean discrepancy with five Gaussian kernels.
 
@@ -35,7 +48,8 @@ def mmd(source: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor
         A scalar.
 
     Raises:
-        ShapeError: If a sample has fewer than two rows or the features differ.
+        ShapeError: If a sample has fewer than two rows, the features differ, or the
+            weights are not one a row with at least two of them positive.
     """
     n, m = len(source), len(target)
     if min(n, m) < 2 or source.shape[1:] != target.shape[1:]:
@@ -44,12 +58,20 @@ def mmd(source: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor
             "(n, f) and (m, f) with n, m >= 2 subjects."
         )
         raise ShapeError(msg)
+    if weights is not None and not _usable(weights, n):
+        msg = (
+            f"weights have shape {tuple(weights.shape)}, {int((weights > 0).sum())} of "
+            f"them positive; wanted ({n},), finite, none negative, two or more positive."
+        )
+        raise ShapeError(msg)
     pooled = torch.cat([source, target])
+    # Far from zero, float32 would lose the differences; distances do not mind.
+    pooled = pooled - pooled[0].detach()
     square = pooled.square().sum(dim=1)
     distance = (square[:, None] + square - 2 * pooled @ pooled.T).clamp_min(0.0)
     apart = ~torch.eye(n + m, dtype=torch.bool, device=pooled.device)
-    median = distance.detach()[apart].median().clamp_min(torch.finfo(pooled.dtype).tiny)
-    kernels = [torch.exp(-distance / (median * 2.0**q)) for q in _OCTAVES]
+    bandwidth = _scale(distance.detach()[apart])
+    kernels = [torch.exp(-distance / (bandwidth * 2.0**q)) for q in _OCTAVES]
     kernel = torch.stack(kernels).mean(dim=0) * apart
     uniform = torch.ones_like(source[:, 0])
     share = uniform / n if weights is None else weights / weights.sum()

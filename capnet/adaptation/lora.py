@@ -106,6 +106,12 @@ def check_gradients(adapted: nn.Module) -> None:
         if not parameter.requires_grad:
             msg = f"adapter {name!r} is frozen; wanted requires_grad=True."
             raise AdapterError(msg)
+        if parameter.grad is not None and not bool(parameter.grad.isfinite().all()):
+            msg = (
+                f"the gradient of adapter {name!r} is not finite in the first step: "
+                "look for NaN in the beats."
+            )
+            raise AdapterError(msg)
         if parameter.grad is None or not bool(parameter.grad.abs().max() > 0):
             msg = (
                 f"adapter {name!r} got no gradient in the first step: the loss does "
@@ -141,7 +147,7 @@ def check_effect(adapted: nn.Module, base: nn.Module, inputs: Sequence[Tensor]) 
         )
         raise AdapterError(msg)
     apart = float((in_evaluation - in_training).abs().max())
-    if apart > 1e-3:
+    if not apart <= 1e-3:  # NaN is no agreement either.
         msg = (
             f"eval and train mode of the adapted network differ by {apart:.3g} mmHg; "
             "wanted <= 0.001: part of it is ignored in one of them."

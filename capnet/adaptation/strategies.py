@@ -23,6 +23,7 @@ from capnet.errors import ProtocolError
 from capnet.models.affine import fit_affine, mean_by_subject
 from capnet.models.bilstm import BiLSTM
 from capnet.models.central import BeatTensors, CentralPressureModel
+from capnet.models.estimator import answerable
 from capnet.records import Beats
 from capnet.training.fit import fit
 from capnet.training.losses import beat_loss
@@ -91,7 +92,7 @@ class ShrunkAffine:
         if shots.labelled is None:
             msg = f"{self.name!r} needs labelled target subjects; k is 0."
             raise ProtocolError(msg)
-        labelled = shots.labelled.usable()
+        labelled = _seen(shots.labelled)
         offset, gain = fit_affine(
             mean_by_subject(model.waves(labelled), labelled.subject),
             mean_by_subject(_reference(labelled), labelled.subject),
@@ -138,7 +139,7 @@ class LoRAReplay:
             msg = f"{self.name!r} needs labelled target subjects; k is 0."
             raise ProtocolError(msg)
         started = ShrunkAffine().adapt(model, shots, seed=seed)
-        source = shots.source.usable()
+        source = _seen(shots.source)
         rng = np.random.default_rng(seed)
         plan = _Plan(
             source=_draw(source, "beat", self.steps, self.batch, rng),
@@ -183,13 +184,13 @@ class MMDLoRAReplay:
             ProtocolError: If there is no unlabelled target beat.
             AdapterError: If an adapter is not live.
         """
-        if shots.unlabelled is None or not shots.unlabelled.accepted.any():
+        if shots.unlabelled is None or not answerable(shots.unlabelled).any():
             msg = f"{self.name!r} needs unlabelled target beats; there are none."
             raise ProtocolError(msg)
         started = model
         if shots.labelled is not None:
             started = ShrunkAffine().adapt(model, shots, seed=seed)
-        source, target = shots.source.usable(), shots.unlabelled.usable()
+        source, target = _seen(shots.source), _seen(shots.unlabelled)
         prior = prior_weights(source, target)
         rng = np.random.default_rng(seed)
         share = prior.values / prior.values.sum()
@@ -246,24 +247,24 @@ def _tune(
     weight: float,
     notes: Mapping[str, Any],
 ) -> CentralPressureModel:
-    source = BeatTensors.of(shots.source.usable())
-    labelled = shots.labelled and BeatTensors.of(shots.labelled.usable())
-    target = shots.unlabelled and BeatTensors.of(shots.unlabelled.usable())
+    source = BeatTensors.of(_seen(shots.source))
+    labelled, target = _eaten(shots.labelled), _eaten(shots.unlabelled)
     torch.manual_seed(seed)
     adapted: PeftModel = attach(model.net, strategy.lora)
     net = adapted.get_base_model()
+    assert isinstance(net, BiLSTM)  # for the type checker alone
 
     def objective(rows: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         replayed = source.take(rows[0])
-        points, pooled = net.features(replayed.pulse, replayed.covariates)
-        replay = beat_loss(net.read(points), replayed.target).mean()
+        points, pooled = net.features(replayed.ppg, replayed.covariates)
+        replay = beat_loss(net.read(points, replayed.cuff), replayed.target).mean()
         terms = {"replay": strategy.replay * replay}
         if labelled is not None:
-            seen = model.correct(net(labelled.pulse, labelled.covariates))
+            seen = model.correct(net(*labelled.inputs))
             terms["labelled"] = beat_loss(seen, labelled.target).mean()
         if weight > 0 and target is not None:
             met = target.take(rows[1])
-            _, aligned = net.features(met.pulse, met.covariates)
+            _, aligned = net.features(met.ppg, met.covariates)
             terms["mmd"] = weight * mmd(pooled, aligned)
         return terms
 
@@ -278,8 +279,7 @@ def _tune(
     )
     rows = TensorDataset(torch.from_numpy(plan.source), torch.from_numpy(plan.target))
     fit(task, DataLoader(rows, batch_size=None), epochs=1, progress=False)
-    probe = source.take(torch.arange(min(64, len(source))))
-    inputs = (probe.pulse, probe.covariates)
+    inputs = source.take(torch.arange(min(64, len(source)))).inputs
     check_effect(adapted, model.net, inputs)
     finished = deepcopy(model)
     merged = merge(adapted, inputs)
@@ -301,6 +301,15 @@ def _signed(
         "adaptation": {"k": shots.k, **asdict(strategy), **notes},
     }
     return adapted.eval()
+
+
+def _seen(beats: Beats) -> Beats:
+    """Keep the beats that a network can eat: accepted, and calibrated."""
+    return beats.take(answerable(beats))
+
+
+def _eaten(beats: Beats | None) -> BeatTensors | None:
+    return None if beats is None else BeatTensors.of(_seen(beats))
 
 
 def _reference(beats: Beats) -> np.ndarray:

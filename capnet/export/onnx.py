@@ -25,6 +25,11 @@ from capnet.prediction import DISCLAIMER
 
 __all__ = ["export_onnx"]
 
+_CHATTY: Final = (
+    "torch.onnx._internal.exporter._registration",
+    "onnxscript",
+    "onnx_ir",
+)
 _ADAPTER_MARK: Final = "lora_"
 
 
@@ -86,16 +91,18 @@ def _quiet() -> Iterator[None]:
     It misses torchvision, uses a deprecated name of torch, and remarks that axes of
     the same name are the same axis, which is what they are meant to be.
     """
-    log = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    logs = [logging.getLogger(name) for name in _CHATTY]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*LeafSpec.*")
             warnings.filterwarnings("ignore", message=".*axis name.*will not be used")
             yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def _summary(model: CentralPressureModel) -> dict[str, str]:

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from capnet.features.hrv import Variability, variability
     from capnet.features.table import FEATURES, Feature, features_of
-    from capnet.features.variability import Variability, variability
 
 __all__ = ["FEATURES", "Feature", "Variability", "features_of", "variability"]
 
@@ -18,5 +18,5 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         msg = f"module 'capnet.features' has no attribute {name!r}"
         raise AttributeError(msg)
-    home = "table" if "eature" in name or name == "FEATURES" else "variability"
+    home = "table" if "eature" in name or name == "FEATURES" else "hrv"
     return getattr(import_module(f"capnet.features.{home}"), name)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from capnet.features.variability import variability
+from capnet.features.hrv import variability
 from capnet.records import Beats
 from capnet.types import PerBeat
 

@@ -1,11 +1,10 @@
-"""A bidirectional LSTM over one beat: peripheral pulse in, aortic pressure out."""
+"""A bidirectional LSTM over one beat: the shape of a pulse in, aortic pressure out."""
 
 import math
 from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from capnet.types import N_POINTS
 
@@ -14,16 +13,23 @@ __all__ = ["COVARIATES", "BiLSTM"]
 COVARIATES: Final = 6
 """Numbers beside the wave: HR, age, age known, cuff SBP, cuff DBP, cuff is radial."""
 
-_MMHG_CENTRE, _MMHG_SCALE = 100.0, 20.0
+_PULSE_MEAN, _PULSE_SCALE = 0.4, 3.0
 
 
 class BiLSTM(nn.Module):
-    r"""Maps a cuff-scaled pulse and covariates to an aortic pressure beat.
+    r"""Maps the shape of a pulse, a cuff and covariates to an aortic pressure beat.
 
     Every time step sees the pulse, the standardised covariates and the phase of the
     beat :math:`(\sin\varphi, \cos\varphi)`; a time-wise perceptron reads the two
-    directions and their mean over the beat. The answer is absolute pressure: a
-    residual over the pulse, or over a ridge, was no better under shift.
+    directions and their mean over the beat. The answer y has the unit of the cuff's
+    own pulse above its diastole,
+
+    .. math:: p = \mathrm{DBP} + (\mathrm{SBP} - \mathrm{DBP})\,(0.4 + y),
+
+    so that level and height of the pressure carry over to people beyond the range of
+    those it was trained on, as they do in an artery. (Answering in absolute pressure
+    was worse under shift, most of all at high pressures; a residual over the pulse
+    was no better.)
 
     Args:
         hidden: Units of each direction.
@@ -42,34 +48,41 @@ class BiLSTM(nn.Module):
         phase = torch.stack([angle.sin(), angle.cos()], dim=1)
         self.register_buffer("phase", phase, persistent=False)
 
-    def features(self, pulse: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, ppg: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the head reads, and its mean over the beat.
 
         Args:
-            pulse: Cuff-scaled pulse, mmHg. Shape (beat, 64).
+            ppg: Pulse from the front end, foot 0 and peak 1. Shape (beat, 64).
             covariates: Standardised. Shape (beat, 6).
 
         Returns:
             Features of every point (beat, 64, head) and of the beat
             (beat, 2 * hidden + head); the latter is what domains are aligned on.
         """
-        beats = pulse.shape[0]
-        wave = (pulse - _MMHG_CENTRE) / _MMHG_SCALE  # shape: (beat, 64)
+        wave = (ppg - _PULSE_MEAN) * _PULSE_SCALE  # shape: (beat, 64)
         constant = covariates[:, None].expand(-1, N_POINTS, -1)
-        phase = self.phase.expand(beats, -1, -1)  # type: ignore[operator]
+        phase = self.phase.expand(ppg.shape[0], -1, -1)  # type: ignore[operator]
         steps, _ = self.lstm(torch.cat([wave[..., None], constant, phase], dim=2))
         pooled = steps.mean(dim=1)  # shape: (beat, 2 * hidden)
         context = pooled[:, None].expand(-1, N_POINTS, -1)
         seen = torch.cat([steps, context, constant], dim=2)
-        points = F.gelu(self.hidden(seen))
+        points = nn.functional.gelu(self.hidden(seen))
         return points, torch.cat([pooled, points.mean(dim=1)], dim=1)
 
-    def forward(self, pulse: Tensor, covariates: Tensor) -> Tensor:
-        """Return aortic pressure, mmHg. Shape (beat, 64)."""
-        points, _ = self.features(pulse, covariates)
-        return self.read(points)
+    def read(self, points: Tensor, cuff: Tensor) -> Tensor:
+        """Turn the features of every point into mmHg.
 
-    def read(self, points: Tensor) -> Tensor:
-        """Turn the features of every point into mmHg. Shape (beat, 64)."""
-        wave: Tensor = self.output(points)[..., 0]
-        return _MMHG_CENTRE + _MMHG_SCALE * wave
+        Args:
+            points: Shape (beat, 64, head).
+            cuff: SBP and DBP, mmHg. Shape (beat, 2).
+
+        Returns:
+            Aortic pressure, mmHg. Shape (beat, 64).
+        """
+        share: Tensor = _PULSE_MEAN + self.output(points)[..., 0]
+        return cuff[:, 1:] + share * (cuff[:, :1] - cuff[:, 1:])
+
+    def forward(self, ppg: Tensor, covariates: Tensor, cuff: Tensor) -> Tensor:
+        """Return aortic pressure, mmHg. Shape (beat, 64)."""
+        points, _ = self.features(ppg, covariates)
+        return self.read(points, cuff)

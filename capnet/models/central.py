@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from capnet.models.bilstm import BiLSTM
+from capnet.models.estimator import answerable
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.signal.frontend import RATE, BeatFrontend
@@ -61,13 +62,15 @@ class BeatTensors:
     """What the network eats of a table of beats.
 
     Attributes:
-        pulse: Cuff-scaled PPG, mmHg. Shape (beat, 64).
+        ppg: Pulse from the front end, no unit. Shape (beat, 64).
         covariates: Standardised. Shape (beat, 6).
+        cuff: SBP and DBP, mmHg. Shape (beat, 2).
         target: Aortic pressure, mmHg; NaN where there is none. Shape (beat, 64).
     """
 
-    pulse: Tensor
+    ppg: Tensor
     covariates: Tensor
+    cuff: Tensor
     target: Tensor
 
     @classmethod
@@ -81,27 +84,29 @@ class BeatTensors:
         nothing = np.full_like(beats.ppg, np.nan)
         truth = nothing if beats.reference is None else beats.reference
         return cls(
-            pulse=scale_pulse(tensor(beats.ppg), cuff),
+            ppg=tensor(beats.ppg),
             covariates=covariates_of(
                 tensor(beats.duration),
                 tensor(beats.age),
                 cuff,
                 tensor(beats.cuff_site == "radial"),
             ),
+            cuff=cuff,
             target=tensor(truth),
         )
 
     def __len__(self) -> int:
-        return len(self.pulse)
+        return len(self.ppg)
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the network is called with: PPG, covariates, cuff."""
+        return self.ppg, self.covariates, self.cuff
 
     def take(self, rows: Tensor) -> "BeatTensors":
         """Return the beats at these rows."""
-        return BeatTensors(self.pulse[rows], self.covariates[rows], self.target[rows])
-
-
-def scale_pulse(ppg: Tensor, cuff: Tensor) -> Tensor:
-    """Scale a pulse of height 1 to the cuff: DBP at its foot, SBP at its peak."""
-    return cuff[:, 1:] + ppg * (cuff[:, :1] - cuff[:, 1:])
+        ppg, covariates, cuff = (tensor[rows] for tensor in self.inputs)
+        return BeatTensors(ppg, covariates, cuff, self.target[rows])
 
 
 class CentralPressureModel(nn.Module):
@@ -171,7 +176,7 @@ class CentralPressureModel(nn.Module):
         """
         ppg = self.frontend(raw, start, stop)
         covariates = covariates_of((stop - start) / RATE, age, cuff, cuff_is_radial)
-        wave = self.correct(self.net(scale_pulse(ppg, cuff), covariates))
+        wave = self.correct(self.net(ppg, covariates, cuff))
         sbp, dbp = wave.amax(dim=1), wave.amin(dim=1)
         return wave, torch.stack([sbp, dbp, wave.mean(dim=1), sbp - dbp], dim=1)
 
@@ -186,15 +191,14 @@ class CentralPressureModel(nn.Module):
         Returns:
             mmHg. Shape (beat, 64).
         """
-        usable = beats.accepted & np.isfinite(beats.cuff).all(axis=1)
-        rows = np.flatnonzero(usable)
+        rows = np.flatnonzero(answerable(beats))
         answer = np.full((len(beats), beats.ppg.shape[1]), np.nan)
         training = self.training
         self.eval()
         for first in range(0, len(rows), batch):
             part = rows[first : first + batch]
             eaten = BeatTensors.of(beats.take(part))
-            wave = self.correct(self.net(eaten.pulse, eaten.covariates))
+            wave = self.correct(self.net(*eaten.inputs))
             answer[part] = wave.double().numpy()
         self.train(training)
         return answer

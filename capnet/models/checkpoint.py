@@ -1,4 +1,4 @@
-"""Models on disk: safetensors and JSON, written whole or not at all, no code on load."""
+"""Models on disk: safetensors and JSON, written whole, no code on load."""
 
 import json
 from pathlib import Path
@@ -38,8 +38,11 @@ def save_model(model: CentralPressureModel, folder: Path) -> Path:
         "info": model.info,
     }
     tensors = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
-    write_atomic(folder / _WEIGHTS, save(tensors))
-    write_atomic(folder / _CONFIG, json.dumps(config, indent=2).encode())
+    # Both are made before the first is written: what cannot be told in JSON must not
+    # leave new weights beside an old card.
+    weights, card = save(tensors), json.dumps(config, indent=2).encode()
+    write_atomic(folder / _WEIGHTS, weights)
+    write_atomic(folder / _CONFIG, card)
     return folder
 
 
@@ -50,7 +53,7 @@ def load(folder: Path) -> CentralPressureModel:
         RecordError: If a file is missing, damaged, or does not fit the network.
     """
     config = _read_config(folder / _CONFIG)
-    net_class = _NETS.get(config["net"])
+    net_class = _NETS.get(str(config["net"]))
     if net_class is None:
         msg = f"{folder / _CONFIG} names network {config['net']!r}; known: {[*_NETS]}."
         raise RecordError(msg)
@@ -87,7 +90,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         msg = f"{path} cannot be read as JSON: {error}"
         raise RecordError(msg) from error
     wanted = {"format", "net", "net_config", "name", "role", "k", "info"}
-    missing = wanted - set(config)
+    missing = wanted - set(config) if isinstance(config, dict) else wanted
     if missing or config["format"] != _FORMAT:
         msg = (
             f"{path} is no model of format {_FORMAT}: "

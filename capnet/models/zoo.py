@@ -13,6 +13,8 @@ __all__ = ["load_model", "names"]
 def names() -> list[str]:
     """Return the names of the models that come with the package."""
     shelf = resources.files("capnet.models") / "weights"
+    if not shelf.is_dir():
+        return []
     return sorted(entry.name for entry in shelf.iterdir() if entry.is_dir())
 
 
@@ -38,6 +40,6 @@ def load_model(name_or_path: str | Path) -> CentralPressureModel:
             return load(shipped)
     msg = (
         f"there is no model {str(name_or_path)!r}: it is no folder, and the package "
-        f"has {', '.join(map(repr, names()))}."
+        f"has {', '.join(map(repr, names())) or 'none'}."
     )
     raise RecordError(msg)

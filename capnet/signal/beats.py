@@ -72,14 +72,20 @@ def _pressure_filter() -> LinearPhaseFIR:
     )
 
 
+def _level(channel: Samples) -> float:
+    """A value that spares float32 a large offset; no gap further on changes it."""
+    known = np.flatnonzero(np.isfinite(channel))
+    return float(channel[known[0]]) if len(known) else 0.0
+
+
 def _smooth_channel(channel: Samples) -> Samples:
     """Low-pass a whole channel as the front end does, gaps kept."""
-    level = float(np.nanmedian(channel))
+    level = _level(channel)
     return smooth((channel - level)[None])[0].astype(np.float64) + level
 
 
 def _smooth_pressure(channel: Samples) -> Samples:
-    level = float(np.nanmedian(channel))
+    level = _level(channel)
     row = torch.from_numpy((channel - level)[None].astype(np.float32))
     with torch.inference_mode():
         smoothed: Samples = _pressure_filter()(row)[0].numpy().astype(np.float64)

@@ -1,6 +1,7 @@
 """Run a task: the only place that makes a Lightning trainer."""
 
 import logging
+import math
 import sys
 import warnings
 from typing import Any
@@ -59,10 +60,10 @@ def fit(
         )
         task.module.train()
         trainer.fit(task, data)
-    lost = [row for row in task.history if any(v != v for v in row.values())]
+    lost = [row for row in task.history if not all(map(math.isfinite, row.values()))]
     if lost:
         msg = (
-            f"the loss became NaN in epoch {task.history.index(lost[0])}; lower the "
+            f"the loss was not finite in epoch {task.history.index(lost[0])}; lower the "
             "learning rate or look for extreme values in the beats."
         )
         raise ShapeError(msg)

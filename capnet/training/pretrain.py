@@ -13,6 +13,7 @@ from capnet.data.splits import hold_out
 from capnet.errors import ProtocolError
 from capnet.models.bilstm import BiLSTM
 from capnet.models.central import BeatTensors, CentralPressureModel
+from capnet.models.estimator import answerable
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.training.fit import fit
@@ -78,7 +79,7 @@ def pretrain(
     Raises:
         ProtocolError: If there is nothing to learn from.
     """
-    beats = beats.usable()
+    beats = beats.take(answerable(beats))
     if beats.reference is None or len(beats) == 0:
         msg = (
             f"{beats!r} has no accepted beat with a reference; pretraining needs true "
@@ -96,9 +97,9 @@ def pretrain(
     )
     net = BiLSTM(hidden=settings.hidden, head=settings.head)
 
-    def objective(batch: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
-        pulse, covariates, target = batch
-        return {"beat": beat_loss(net(pulse, covariates), target).mean()}
+    def objective(batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        *inputs, target = batch
+        return {"beat": beat_loss(net(*inputs), target).mean()}
 
     task = Task(
         net,
@@ -121,8 +122,8 @@ def pretrain(
     return CentralPressureModel(net.eval(), name=name, info=info)
 
 
-def _columns(tensors: BeatTensors) -> tuple[Tensor, Tensor, Tensor]:
-    return tensors.pulse, tensors.covariates, tensors.target
+def _columns(tensors: BeatTensors) -> tuple[Tensor, ...]:
+    return *tensors.inputs, tensors.target
 
 
 class DeepEstimator:

@@ -132,6 +132,11 @@ def _check_size(
     """Compare what a header declares with one file's size, before any allocation."""
     first = lines[0]
     path = _inside(folder, first.file, where=where)
+    for line in lines:
+        if line.format not in _BYTES and line.format not in _FLAC_BITS:
+            known = ", ".join([*_BYTES, *_FLAC_BITS])
+            msg = f"{where}: storage format {line.format!r}; wanted one of {known}."
+            raise RecordError(msg)
     if len({(line.format, line.offset) for line in lines}) > 1:
         msg = f"{where}: signals of {path.name} differ in format or offset."
         raise RecordError(msg)
@@ -142,7 +147,7 @@ def _check_size(
             raise RecordError(msg)
         found = _flac_length(path, first, n_signals=len(lines), where=where)
         wanted, what = length * first.per_frame, "samples a signal"
-    elif first.format in _BYTES:
+    else:
         found = path.stat().st_size - first.offset
         wanted, what = (
             ceil(round(length * per_frame * _BYTES[first.format], 3)),
@@ -151,10 +156,6 @@ def _check_size(
         # Packed formats may end in a filled-up block of up to 4 bytes.
         if first.format in {"212", "310", "311"} and wanted <= found < wanted + 4:
             return
-    else:
-        known = ", ".join([*_BYTES, *_FLAC_BITS])
-        msg = f"{where}: storage format {first.format!r}; wanted one of {known}."
-        raise RecordError(msg)
     if found != wanted:
         msg = (
             f"{where}: {path.name} holds {found} {what}; the header declares {wanted}. "

@@ -90,17 +90,26 @@ class Cuff:
         sbp: Systolic pressure, mmHg.
         dbp: Diastolic pressure, mmHg.
         site: Where it was taken; None when that is not known.
+        map: Mean pressure, mmHg, where the device measured it as arterial lines and
+            oscillometric cuffs do; None where it did not say.
 
     Raises:
-        ShapeError: If the pressures are not 20 <= DBP < SBP <= 300 mmHg.
+        ShapeError: If the pressures are not 20 <= DBP < MAP < SBP <= 300 mmHg.
     """
 
     time: float
     sbp: float
     dbp: float
     site: CuffSite | None = "brachial"
+    map: float | None = None
 
     def __post_init__(self) -> None:
+        if self.map is not None and not self.dbp < self.map < self.sbp:
+            msg = (
+                f"cuff reading at {self.time:g} s has MAP {self.map:g} mmHg; wanted it "
+                f"between DBP {self.dbp:g} and SBP {self.sbp:g}."
+            )
+            raise ShapeError(msg)
         if not 20 <= self.dbp < self.sbp <= 300:
             msg = (
                 f"cuff reading at {self.time:g} s is {self.sbp:g}/{self.dbp:g} mmHg; "

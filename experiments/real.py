@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
@@ -14,6 +15,7 @@ from capnet.data.readers import read_record
 from capnet.errors import ConfigError
 from capnet.evaluation import predictions_frame, record_report, write_report
 from capnet.export import export_folder
+from capnet.models.anchor import anchor_mean
 from capnet.models.central import CentralPressureModel
 from capnet.models.checkpoint import save_model
 from capnet.models.classical import MovingAverage, PublishedGTF
@@ -75,6 +77,8 @@ def estimates(
     shots = Shots(source=source, unlabelled=taken, unit="beat")
     aligned = strategy.adapt(model, shots, seed=cfg.seed)
     rows = [model.predict(taken), aligned.predict(taken)]
+    if np.isfinite(taken.features["cuff_map"]).any():
+        rows.append(anchor_mean(rows[-1], taken))
     if "abp" in taken.waves:
         rows.append(PublishedGTF(site, source="abp").predict(taken))
         rows.append(MovingAverage(site, source="abp").predict(taken))

@@ -4,7 +4,7 @@
 it was. What a strategy may see is in `Shots`; held-out subjects are never among it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
@@ -254,7 +254,7 @@ def _tune(
     net = adapted.get_base_model()
     assert isinstance(net, BiLSTM)  # for the type checker alone
 
-    def objective(rows: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def objective(rows: Sequence[Tensor]) -> dict[str, Tensor]:
         replayed = source.take(rows[0])
         points, pooled = net.features(replayed.ppg, replayed.covariates)
         replay = beat_loss(net.read(points, replayed.cuff), replayed.target).mean()

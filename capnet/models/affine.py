@@ -5,6 +5,7 @@ numbers cannot fit the noise of a cuff.
 """
 
 import numpy as np
+from jaxtyping import Float
 
 from capnet.errors import ProtocolError, ShapeError
 from capnet.types import BeatWaves, Labels
@@ -72,7 +73,9 @@ def apply_affine(waves: BeatWaves, offset: float, gain: float) -> BeatWaves:
     return np.asarray(mean + offset + gain * (waves - mean))
 
 
-def mean_by_subject(waves: BeatWaves, subject: Labels) -> BeatWaves:
+def mean_by_subject(
+    waves: BeatWaves, subject: Labels
+) -> Float[np.ndarray, "subject 64"]:
     """Average the beats of each subject, so that one row is one subject.
 
     Args:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from capnet.errors import ProtocolError
 from capnet.records import Beats
 
 __all__ = ["borrowed_ppg", "shuffled_ppg"]
@@ -32,8 +33,14 @@ def borrowed_ppg(beats: Beats, lenders: Beats, *, seed: int) -> Beats:
         beats: Whose PPG is replaced.
         lenders: Other people, for example virtual ones.
         seed: Of the draw.
+
+    Raises:
+        ProtocolError: If the lenders have no accepted beat.
     """
     pool = lenders.usable().ppg
+    if len(pool) == 0:
+        msg = f"{lenders!r} has no accepted beat to lend; give other people."
+        raise ProtocolError(msg)
     drawn = np.random.default_rng(seed).integers(len(pool), size=len(beats))
     ppg = np.where(beats.accepted[:, None], pool[drawn], beats.ppg)
     return beats.replace(ppg=ppg, raw=None, start=None, stop=None)

@@ -199,13 +199,14 @@ def _pressure_waves(pressure: Samples, events: _Events) -> BeatWaves:
     return np.where(good[:, None], waves, np.nan)
 
 
-def _cuffs(record: Record, time: PerBeat) -> tuple[np.ndarray, Labels]:
-    """Latest reading at or before each beat: SBP, DBP (beat, 2) and site."""
+def _cuffs(record: Record, time: PerBeat) -> tuple[np.ndarray, PerBeat, Labels]:
+    """Latest reading at or before each beat: SBP, DBP (beat, 2), MAP and site."""
     readings = sorted(record.cuffs, key=lambda cuff: cuff.time)
     latest = np.searchsorted([cuff.time for cuff in readings], time, side="right") - 1
-    values = np.array([(cuff.sbp, cuff.dbp) for cuff in readings] + [(np.nan,) * 2])
+    rows = [(cuff.sbp, cuff.dbp, cuff.map or np.nan) for cuff in readings]
+    values = np.array([*rows, (np.nan,) * 3])[latest]
     sites = np.array([cuff.site or "brachial" for cuff in readings] + ["brachial"])
-    return values[latest], sites[latest]
+    return values[:, :2], values[:, 2], sites[latest]
 
 
 def beats_of(
@@ -232,7 +233,7 @@ def beats_of(
     Returns:
         Beats with features ``pat`` (s, NaN without ECG), ``hr`` (bpm) and ``rr`` (s)
         from the heart beats, ``r_peak`` (s since the start of the record, NaN without
-        ECG). Where no foot was found, ``time`` is the R peak plus the median PAT.
+        ECG), ``cuff_map`` (mmHg, NaN where the reading has no mean). Where no foot was found, ``time`` is the R peak plus the median PAT.
 
     Raises:
         RecordError: If there is no PPG, a named channel is missing, or fewer than two
@@ -262,7 +263,7 @@ def beats_of(
     raw = _without_gaps(raw, rows=accepted)
 
     time = start + expected[:-1] / RATE
-    cuff, site = _cuffs(record, time)
+    cuff, mean, site = _cuffs(record, time)
     waves: dict[str, BeatWaves] = {}
     if not abp_verdict(record, abp=abp):
         stop = start + len(grid) / RATE
@@ -287,6 +288,7 @@ def beats_of(
             "hr": 60.0 / rr,
             "rr": rr,
             "r_peak": r_peak if events.from_ecg else np.full(len(rr), np.nan),
+            "cuff_map": mean,
         },
         raw=raw.astype(np.float32),
         start=begin,
@@ -311,7 +313,7 @@ def cuffs_from_abp(
 ) -> tuple[Cuff, ...]:
     """Read the record's own arterial line as if it were a cuff.
 
-    Every ``every`` seconds the medians of SBP and DBP over 10 s of plausible beats
+    Every ``every`` seconds the medians of SBP, DBP and MAP over 10 s of plausible beats
     make one reading, stamped with the end of the 10 s, so that no beat is calibrated
     by its own future. The site of the line is not known.
 
@@ -346,8 +348,8 @@ def cuffs_from_abp(
     for at in np.arange(time[0] if len(time) else stop, stop, every):
         within = (time >= at) & (time < at + _READING)
         if within.sum() >= _READING_BEATS:
-            sbp, dbp, _ = np.median(found[within], axis=0)
-            readings.append(Cuff(float(at + _READING), float(sbp), float(dbp), None))
+            sbp, dbp, mean = map(float, np.median(found[within], axis=0))
+            readings.append(Cuff(float(at + _READING), sbp, dbp, None, mean))
     if not readings:
         msg = (
             f"record {record.subject!r}: no {_READING:g} s of arterial pressure hold "

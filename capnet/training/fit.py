@@ -44,6 +44,7 @@ def fit(
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         # Adaptation has no validation subjects to spare.
         warnings.filterwarnings("ignore", ".*no `val_dataloader`.*")
+        warnings.filterwarnings("ignore", ".*Total length of `list` across ranks.*")
         warnings.filterwarnings("ignore", ".*`isinstance.treespec, LeafSpec.*")
         trainer = pl.Trainer(
             accelerator="cpu",

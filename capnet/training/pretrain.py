@@ -1,5 +1,6 @@
 """Pretraining on virtual people."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -97,7 +98,7 @@ def pretrain(
     )
     net = BiLSTM(hidden=settings.hidden, head=settings.head)
 
-    def objective(batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    def objective(batch: Sequence[Tensor]) -> dict[str, Tensor]:
         *inputs, target = batch
         return {"beat": beat_loss(net(*inputs), target).mean()}
 

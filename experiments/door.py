@@ -18,7 +18,7 @@ from capnet.errors import CapnetError
 
 __all__ = ["advance", "console", "door", "folder", "plain"]
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 _log = logging.getLogger(__name__)
 
 

@@ -22,7 +22,7 @@ from experiments.stages import floors, shots_of, shuffled, split_of
 @door
 def main(cfg: DictConfig) -> None:
     """Predict with models and floors, evaluate, report."""
-    chosen = plain(cfg.models)
+    chosen = plain(cfg)["models"]
     if not isinstance(chosen, list) or not chosen:
         msg = f"models is {chosen!r}; wanted a list of one or more: models=[path]."
         raise ConfigError(msg)

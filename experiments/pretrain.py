@@ -1,7 +1,12 @@
-"""Pretrain a Bi-LSTM on virtual people.
+r"""Pretrain a Bi-LSTM on virtual people.
 
 ``python experiments/pretrain.py beats=<folder of simulate.py>/beats_exact.npz`` leaves
-model/ in the folder of the run.
+model/ (weights, configuration, card) in the folder of the run. The model that comes
+with the package is made by
+
+    python experiments/simulate.py hydra.run.dir=outputs/shipped
+    python experiments/pretrain.py beats=outputs/shipped/beats_cuff.npz \
+        out=capnet/models/weights/bilstm-virtual
 """
 
 from pathlib import Path
@@ -10,6 +15,7 @@ import hydra
 from omegaconf import DictConfig
 
 from capnet.data.store import load_beats
+from capnet.export.card import describe, save_card
 from capnet.models.checkpoint import save_model
 from capnet.training.pretrain import pretrain
 from experiments import build

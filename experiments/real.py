@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table

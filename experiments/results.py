@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from capnet.evaluation import Evaluation, benchmark_report, write_report
+from capnet.evaluation.figures import ranking_figure
 from capnet.files import write_atomic
 
 __all__ = ["leave_benchmark", "provenance", "save_frame", "save_json"]
@@ -47,7 +48,7 @@ def leave_benchmark(
     config: Mapping[str, Any],
     notes: Mapping[str, Any],
 ) -> Path:
-    """Leave metrics.json, predictions.parquet and report.html.
+    """Leave metrics.json, predictions.parquet, ranking_*.png and report.html.
 
     Args:
         evaluations: One a calibration.
@@ -63,4 +64,7 @@ def leave_benchmark(
     save_json({"evaluations": numbers, "provenance": made}, out / "metrics.json")
     frames = pd.concat([e.frame() for e in evaluations.values()], ignore_index=True)
     save_frame(frames, out / "predictions.parquet")
+    for name, evaluation in evaluations.items():
+        picture = out / f"ranking_{name.split()[0].lower()}.png"
+        write_atomic(picture, ranking_figure(evaluation))
     return write_report(out / "report.html", benchmark_report(evaluations, made))

@@ -70,12 +70,11 @@ def main(cfg: DictConfig) -> None:
     """Simulate a clinic and observe it."""
     clinic: Clinic = build.clinic(plain(cfg.clinic))
     waves = people(clinic, show=cfg.progress)
+    looks = {"draws": cfg.draws, "radial_every": cfg.radial_every}
+    seen = {c: observe(clinic, waves, c, **looks) for c in cfg.calibrations}
     out = folder()
     waves.cohort.save(out / "cohort.npz")
-    for calibration in cfg.calibrations:
-        beats = observe(
-            clinic, waves, calibration, draws=cfg.draws, radial_every=cfg.radial_every
-        )
+    for calibration, beats in seen.items():
         path = save_beats(beats, out / beats_file(calibration))
         print(f"{beats!r}\n  {path}")
     waves_by_age(waves).savefig(out / "waves.png", dpi=150)

@@ -22,7 +22,7 @@ from capnet.models.classical import (
 from capnet.models.controls import shuffled_ppg
 from capnet.prediction import Prediction
 from capnet.records import Beats
-from capnet.types import Calibration
+from capnet.types import Calibration, CuffSite
 from experiments import build
 from experiments.door import advance
 
@@ -64,7 +64,7 @@ def observe(
     if draws < 1 or radial_every < 0:
         msg = f"draws is {draws}, radial_every {radial_every}; wanted >= 1 and >= 0."
         raise ConfigError(msg)
-    sites = [
+    sites: list[CuffSite] = [
         "radial"
         if radial_every and draw % radial_every == radial_every - 1
         else "brachial"
@@ -72,7 +72,7 @@ def observe(
     ]
     return Beats.concatenate(
         [
-            clinic.observe(waves, calibration=calibration, cuff_site=site, draw=draw)  # type: ignore[arg-type]
+            clinic.observe(waves, calibration=calibration, cuff_site=site, draw=draw)
             for draw, site in enumerate(sites)
         ]
     )
@@ -91,7 +91,18 @@ def split_of(target: Beats, settings: Mapping[str, Any]) -> FewShotSplit:
 def shots_of(
     source: Beats, target: Beats, split: FewShotSplit, *, k: int, seed: int
 ) -> Shots:
-    """Return what an adaptation may see: k labels, and inputs of the unlabelled."""
+    """Return what an adaptation may see: k labels, and inputs of the unlabelled.
+
+    Raises:
+        ConfigError: If source and target are calibrated otherwise, or k is impossible.
+    """
+    if source.calibration != target.calibration:
+        msg = (
+            f"the source is calibrated by {source.calibration!r}, the target by "
+            f"{target.calibration!r}; wanted the same, or floors and models learn one "
+            "thing and are judged on another. Take both from the same beats_*.npz."
+        )
+        raise ConfigError(msg)
     drawn = split.draw(k, seed=seed)
     return Shots(
         source=source,

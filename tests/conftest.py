@@ -4,6 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small nets gain nothing from a second thread, and lose much on a busy machine."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -60,8 +60,8 @@ def mmd(source: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor
         raise ShapeError(msg)
     if weights is not None and not _usable(weights, n):
         msg = (
-            f"weights have shape {tuple(weights.shape)}, {int((weights > 0).sum())} of "
-            f"them positive; wanted ({n},), finite, none negative, two or more positive."
+            f"weights have shape {tuple(weights.shape)}, {int((weights > 0).sum())} "
+            f"positive; wanted ({n},), finite, none negative, two or more positive."
         )
         raise ShapeError(msg)
     pooled = torch.cat([source, target])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -81,7 +82,7 @@ def attach(net: nn.Module, lora: LoRA) -> PeftModel:
         # peft warns that no *module* was targeted; every weight is checked below.
         warnings.filterwarnings("ignore", category=UserWarning)
         warnings.filterwarnings("ignore", category=RuntimeWarning)
-        adapted = get_peft_model(net, config)  # type: ignore[arg-type]
+        adapted = get_peft_model(cast("Any", net), config)
     found = len([n for n, _ in adapted.named_parameters() if "lora_B" in n])
     if found != len(matched):
         msg = (

@@ -7,7 +7,7 @@ it was. What a strategy may see is in `Shots`; held-out subjects are never among
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,10 @@ class Shots:
     def k(self) -> int:
         """Labelled target subjects."""
         return 0 if self.labelled is None else len(self.labelled.subjects)
+
+
+_MEASURED = 512
+"""Beats of each domain between which the MMD is measured before and after."""
 
 
 class Strategy(Protocol):
@@ -251,8 +255,8 @@ def _tune(
     labelled, target = _eaten(shots.labelled), _eaten(shots.unlabelled)
     torch.manual_seed(seed)
     adapted: PeftModel = attach(model.net, strategy.lora)
-    net = adapted.get_base_model()
-    assert isinstance(net, BiLSTM)  # for the type checker alone
+    # peft says `Module`; it is the estimator's own BiLSTM.
+    net = cast(BiLSTM, adapted.get_base_model())
 
     def objective(rows: Sequence[Tensor]) -> dict[str, Tensor]:
         replayed = source.take(rows[0])
@@ -278,14 +282,24 @@ def _tune(
         after_first_backward=lambda: check_gradients(adapted),
     )
     rows = TensorDataset(torch.from_numpy(plan.source), torch.from_numpy(plan.target))
+    apart = {} if target is None else {"mmd_before": _apart(net, plan, source, target)}
     fit(task, DataLoader(rows, batch_size=None), epochs=1, progress=False)
+    if target is not None:
+        apart["mmd_after"] = _apart(net, plan, source, target)
     inputs = source.take(torch.arange(min(64, len(source)))).inputs
     check_effect(adapted, model.net, inputs)
     finished = deepcopy(model)
-    merged = merge(adapted, inputs)
-    assert isinstance(merged, BiLSTM)  # for the type checker alone
-    finished.net = merged.eval()
-    return _signed(finished, model, strategy, shots, notes)
+    finished.net = cast(BiLSTM, merge(adapted, inputs)).eval()
+    return _signed(finished, model, strategy, shots, {**notes, **apart})
+
+
+@torch.no_grad()
+def _apart(net: BiLSTM, plan: _Plan, source: BeatTensors, target: BeatTensors) -> float:
+    """Measure the MMD between what is replayed of the source and the target."""
+    replayed = source.take(torch.from_numpy(plan.source.ravel()[:_MEASURED]))
+    met = target.take(torch.arange(min(_MEASURED, len(target))))
+    pairs = [net.features(t.ppg, t.covariates)[1] for t in (replayed, met)]
+    return float(mmd(*pairs))
 
 
 def _signed(

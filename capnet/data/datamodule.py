@@ -47,7 +47,7 @@ class EpochSampler(Sampler[list[int]]):
 class _Rows(TensorDataset):
     """Tensors that are read a whole batch at a time: a tenth of the time."""
 
-    def __getitem__(self, rows: list[int]) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def __getitem__(self, rows: list[int]) -> tuple[Tensor, ...]:
         return tuple(tensor[rows] for tensor in self.tensors)
 
 
@@ -85,4 +85,4 @@ class BeatDataModule(pl.LightningDataModule):
             return []
         rows = range(len(self.validation))
         batches = [list(rows[i : i + 512]) for i in range(0, len(rows), 512)]
-        return DataLoader(self.validation, sampler=batches, batch_size=None)  # type: ignore[arg-type]
+        return DataLoader(self.validation, sampler=batches, batch_size=None)

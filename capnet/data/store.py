@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -39,8 +39,15 @@ def save_beats(beats: Beats, path: Path) -> Path:
     words = {name: getattr(beats, name) for name in _WORDS}
     header = json.dumps({"format": _FORMAT, **words})
     buffer = io.BytesIO()
+    # numpy's stub lets `arrays` fill the flag `allow_pickle` too.
     np.savez(buffer, header=np.array(header), **arrays)  # type: ignore[arg-type]
     return write_atomic(path, buffer.getvalue())
+
+
+def _check_format(found: object, path: Path) -> None:
+    if found != _FORMAT:
+        msg = f"{path} has format {found!r}; wanted {_FORMAT}."
+        raise RecordError(msg)
 
 
 def load_beats(path: Path) -> Beats:
@@ -59,11 +66,10 @@ def load_beats(path: Path) -> Beats:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
             arrays = {name: file[name] for name in file.files if name != "header"}
-        if header["format"] != _FORMAT:
-            msg = f"{path} has format {header['format']!r}; wanted {_FORMAT}."
-            raise RecordError(msg)
+        _check_format(header["format"], path)
         single = {k: v for k, v in arrays.items() if "/" not in k}
-        groups = {
+        # Any: mypy matches each mapping with every field of `Beats`.
+        groups: dict[str, Any] = {
             group: {
                 name.split("/", 1)[1]: v
                 for name, v in arrays.items()

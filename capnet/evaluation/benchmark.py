@@ -24,8 +24,9 @@ LIMITS: Final[Mapping[str, tuple[str, ...]]] = {
         "All people here are virtual: the truth comes from a simulator, not from a "
         "catheter. The numbers rank methods and size gaps; they claim no accuracy on "
         "people.",
-        "The virtual people learned from and those tested come from different solvers, "
-        "populations and sensors, yet both are models of the same circulation.",
+        "The virtual people learned from and those tested differ in what the "
+        "configuration below says (population, hidden arm properties, walls, sensor, "
+        "cuff), yet both are models of the same circulation.",
     ),
     "device": (
         "The truth is the output of a device, which is itself an estimate. A network "

@@ -18,7 +18,7 @@ from capnet.files import write_atomic
 from capnet.models.central import CentralPressureModel
 from capnet.prediction import DISCLAIMER
 
-__all__ = ["FORMAT", "write_card"]
+__all__ = ["FORMAT", "describe", "save_card", "write_card"]
 
 FORMAT: Final = 1
 """Number of the layout of the card."""
@@ -64,7 +64,38 @@ def write_card(
         The path.
     """
     content = Path(onnx_file).read_bytes()
-    card = {
+    card = describe(model, metrics=metrics, training_data=training_data) | {
+        "file": Path(onnx_file).name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "opset": OPSET,
+        "sampling_rate_hz": SAMPLING_RATE,
+        "margin_samples": MARGIN,
+        "dtype": "float32",
+        "inputs": [port._asdict() for port in INPUTS],
+        "outputs": [port._asdict() for port in OUTPUTS],
+        "parity": None if certificate is None else certificate.to_dict(),
+    }
+    return save_card(card, Path(path))
+
+
+def describe(
+    model: CentralPressureModel,
+    *,
+    metrics: Mapping[str, Any],
+    training_data: str = _TRAINING_DATA,
+) -> dict[str, Any]:
+    """Say what a model is for, what it is not, and where it comes from.
+
+    Args:
+        model: Its name, role, k and info go on the card.
+        metrics: Measured errors, names with their unit, and on which people.
+        training_data: In a sentence; virtual people unless said otherwise.
+
+    Returns:
+        The part of a card that does not depend on an exported file.
+    """
+    return {
         "format": FORMAT,
         "name": model.name,
         "role": model.role,
@@ -74,22 +105,16 @@ def write_card(
         "limits": list(_LIMITS),
         "training_data": training_data,
         "info": model.info,
-        "file": Path(onnx_file).name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-        "opset": OPSET,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "sampling_rate_hz": SAMPLING_RATE,
-        "margin_samples": MARGIN,
-        "dtype": "float32",
-        "inputs": [port._asdict() for port in INPUTS],
-        "outputs": [port._asdict() for port in OUTPUTS],
         "metrics": dict(metrics),
-        "parity": None if certificate is None else certificate.to_dict(),
         "versions": _versions(),
     }
+
+
+def save_card(card: Mapping[str, Any], path: Path) -> Path:
+    """Write a card as JSON, whole or not at all; NaN becomes null."""
     text = json.dumps(_plain(card), indent=2, allow_nan=False) + "\n"
-    return write_atomic(Path(path), text.encode())
+    return write_atomic(path, text.encode())
 
 
 def _plain(value: Any) -> Any:

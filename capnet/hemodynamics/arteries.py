@@ -143,4 +143,5 @@ def fit_stiffness(
         middle = np.sqrt(low * high)
         slow = speed(middle) < pwv
         low, high = np.where(slow, middle, low), np.where(slow, high, middle)
-    return np.sqrt(low * high)
+    fitted: PerSubject = np.sqrt(low * high)
+    return fitted

@@ -44,7 +44,8 @@ class Beds:
     @property
     def total(self) -> PerTerminal:
         """R1 + R2, Pa s/m3."""
-        return self.proximal + self.distal
+        total: PerTerminal = self.proximal + self.distal
+        return total
 
 
 class _Region(NamedTuple):

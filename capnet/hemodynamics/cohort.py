@@ -155,7 +155,10 @@ class Cohort:
             msg = f"n is {n} and seed {seed}; wanted n >= 1 and seed >= 0."
             raise ConfigError(msg)
         population = population or Population()
-        normal = lambda name: stream(seed, "cohort", name).standard_normal(n)
+
+        def normal(name: str) -> PerSubject:
+            return stream(seed, "cohort", name).standard_normal(n)
+
         uniform = stream(seed, "cohort", "age", "uniform").random(n)
         age = population.age.quantile(normal("age"), uniform)
         deviates = population.standardise({name: normal(name) for name in PARAMETERS})
@@ -189,7 +192,10 @@ class Cohort:
     def arteries(self) -> Arteries:
         """Derive geometry, wall stiffness, vascular beds and inflow of everyone."""
         p, network = self.parameters, load_network()
-        column = lambda values: np.tile(values, (len(self), 1))
+
+        def column(values: np.ndarray) -> np.ndarray:
+            return np.tile(values, (len(self), 1))
+
         length = column(network.length)
         length[:, :2] *= p["len"][:, None]
         length[:, LEFT_ARM] *= p["arm_length"][:, None]

@@ -102,7 +102,8 @@ class Ejection:
     @property
     def output(self) -> PerSubject:
         """Cardiac output, m3/s."""
-        return self.sv * 1e-6 / self.period
+        output: PerSubject = self.sv * 1e-6 / self.period
+        return output
 
     def polygon(
         self,

@@ -271,7 +271,10 @@ class LinearSolver:
 
     def tensors(self, arteries: Arteries) -> ArteryTensors:
         """Return what the waves depend on, as float64 tensors on the device."""
-        move = lambda array: torch.from_numpy(array).to(self.device)
+
+        def move(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array).to(self.device)
+
         return ArteryTensors(
             length=move(arteries.length),
             inlet_radius=move(arteries.inlet_radius),
@@ -350,7 +353,10 @@ class _Load(NamedTuple):
 
 def _short_arteries(tensors: ArteryTensors, layout: Layout) -> _Short:
     device = tensors.length.device
-    move = lambda array: torch.from_numpy(array).to(device)
+
+    def move(array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(device)
+
     tree = layout.tree
     parent = move(tree.parent[layout.piece])
     begin, end = tree.begin[layout.piece], tree.end[layout.piece]
@@ -419,7 +425,10 @@ def _two_ports(
 
     Each is of shape (piece, subject, harmonic).
     """
-    column = lambda part: part[:, :, None]
+
+    def column(part: Tensor) -> Tensor:
+        return part[:, :, None]
+
     reactance = column(wall.inertance) * omega
     impedance = torch.complex(
         column(wall.resistance).expand_as(reactance).contiguous(), reactance
@@ -433,7 +442,7 @@ def _two_ports(
     shunt = admittance * ratio
     series = (1.0 - square * ratio * ratio) / (impedance * ratio)
     sizes = list(layout.sizes)
-    along, aside = series.split(sizes), shunt.split(sizes)
+    along, aside = torch.split(series, sizes), torch.split(shunt, sizes)
     s, left, right = along[0], aside[0], aside[0]
     done: list[tuple[Tensor, Tensor, Tensor]] = []
     for size, y, g in zip(sizes[1:], along[1:], aside[1:], strict=True):
@@ -465,7 +474,10 @@ def _gather(
     """Return what every node loses to ground: compliance of its arteries, and beds."""
     shape = (layout.plan.n_nodes, *left.shape[1:])
     total = torch.zeros(shape, dtype=left.dtype, device=left.device)
-    place = lambda array: torch.from_numpy(array).to(left.device)
+
+    def place(array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(left.device)
+
     total = total.index_add(0, place(layout.inlet[layout.order]), left)
     total = total.index_add(0, place(layout.outlet[layout.order]), right)
     total = total.index_add(0, place(layout.beds), beds)

@@ -176,7 +176,10 @@ class Network:
     def from_rows(cls, rows: Iterable[Mapping[str, str]]) -> Self:
         """Build a network from rows of a table with the packaged file's columns."""
         table = list(rows)
-        column = lambda key: [row[key] for row in table]
+
+        def column(key: str) -> list[str]:
+            return [row[key] for row in table]
+
         return cls(
             name=tuple(column("name")),
             inlet=np.array(column("inlet_node"), dtype=np.int64),

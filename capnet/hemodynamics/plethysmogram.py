@@ -47,6 +47,6 @@ def normalise(wave: Coefficients, *, points: int = 1024) -> Coefficients:
     values = grid(wave, points)
     low = values.min(axis=1)
     height = np.ptp(values, axis=1)
-    answer = wave / height[:, None]
+    answer: Coefficients = wave / height[:, None]
     answer[:, 0] -= low / height
     return answer

@@ -199,4 +199,5 @@ def _response(
 def _smoothed(noise: Windows) -> Windows:
     """Return noise of SD 1 whose neighbours resemble each other (three-point mean)."""
     total = noise + np.roll(noise, 1, axis=1) + np.roll(noise, -1, axis=1)
-    return total / np.sqrt(3.0)
+    smoothed: Windows = total / np.sqrt(3.0)
+    return smoothed

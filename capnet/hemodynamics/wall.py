@@ -65,7 +65,8 @@ def relative_stiffness(radius: Array, k3: Array) -> Array:
         radius: Lumen radius at diastolic pressure, m.
         k3: Stiffness of wide arteries, Pa, fitted to the subject's pulse wave speed.
     """
-    return exponential_stiffness(radius) + k3
+    whole: Array = exponential_stiffness(radius) + k3
+    return whole
 
 
 def stiffness(radius: Array, k3: Array) -> Array:
@@ -88,13 +89,15 @@ def area(pressure: Array, reference: Array, radius: Array, beta: Array) -> Array
         beta: Pa, see `stiffness`.
     """
     stretch = 1.0 + (pressure - reference) / beta
-    return math.pi * radius * radius * stretch * stretch
+    lumen: Array = math.pi * radius * radius * stretch * stretch
+    return lumen
 
 
 def compliance(pressure: Array, reference: Array, radius: Array, beta: Array) -> Array:
     """Return dA/dP at a static pressure, m2/Pa."""
     stretch = 1.0 + (pressure - reference) / beta
-    return 2.0 * math.pi * radius * radius * stretch / beta
+    give: Array = 2.0 * math.pi * radius * radius * stretch / beta
+    return give
 
 
 def wall_viscosity(radius: Array, lumen: Array) -> Array:
@@ -105,4 +108,5 @@ def wall_viscosity(radius: Array, lumen: Array) -> Array:
         lumen: Area about which the wall moves, m2.
     """
     gamma = VISCOSITY_SLOPE / (2.0 * radius) + VISCOSITY_FLOOR
-    return gamma / (math.pi * radius * radius) / lumen**0.5
+    answer: Array = gamma / (math.pi * radius * radius) / lumen**0.5
+    return answer

@@ -1,0 +1,1 @@
+"""Estimators of central pressure: the deep one, its floors, its controls."""

@@ -32,7 +32,9 @@ def anchor_mean(prediction: Prediction, beats: Beats) -> Prediction:
     """
     mean = beats.features.get("cuff_map", np.full(len(beats), np.nan))
     if prediction.waveform is None or not np.isfinite(mean).any():
-        lacks = "has no waves" if prediction.waveform is None else "met no measured mean"
+        lacks = (
+            "has no waves" if prediction.waveform is None else "met no measured mean"
+        )
         msg = (
             f"{prediction.method!r} {lacks}; the mean can be held only for waves, and "
             "where a reading (capnet.records.Cuff) has a `map`."

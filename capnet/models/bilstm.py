@@ -36,6 +36,8 @@ class BiLSTM(nn.Module):
         head: Units of the perceptron.
     """
 
+    phase: Tensor
+
     def __init__(self, *, hidden: int = 56, head: int = 48) -> None:
         super().__init__()
         self.config = {"hidden": hidden, "head": head}
@@ -61,7 +63,7 @@ class BiLSTM(nn.Module):
         """
         wave = (ppg - _PULSE_MEAN) * _PULSE_SCALE  # shape: (beat, 64)
         constant = covariates[:, None].expand(-1, N_POINTS, -1)
-        phase = self.phase.expand(ppg.shape[0], -1, -1)  # type: ignore[operator]
+        phase = self.phase.expand(ppg.shape[0], -1, -1)
         steps, _ = self.lstm(torch.cat([wave[..., None], constant, phase], dim=2))
         pooled = steps.mean(dim=1)  # shape: (beat, 2 * hidden)
         context = pooled[:, None].expand(-1, N_POINTS, -1)

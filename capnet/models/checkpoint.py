@@ -79,7 +79,7 @@ def load(folder: Path) -> CentralPressureModel:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads(path.read_text())
+        config: Any = json.loads(path.read_text())
     except FileNotFoundError:
         msg = (
             f"there is no model at {path.parent}: {path.name} is missing. Train one "
@@ -97,4 +97,4 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{'missing ' + ', '.join(sorted(missing)) if missing else 'other format'}."
         )
         raise RecordError(msg)
-    return config
+    return dict(config)

@@ -189,7 +189,8 @@ class RidgeAffine(Adaptable):
         true = np.asarray(beats.reference, dtype=np.float64)
         new = type(self)(self.ridge)
         new.correction = fit_affine(
-            mean_by_subject(self.ridge.waves(beats), beats.subject), mean_by_subject(true, beats.subject)
+            mean_by_subject(self.ridge.waves(beats), beats.subject),
+            mean_by_subject(true, beats.subject),
         )
         new.k = len(beats.subjects)
         return new
@@ -440,8 +441,8 @@ class _Linear:
         subject: np.ndarray,
     ) -> None:
         """Fit to all beats, each subject weighing the same."""
-        from sklearn.linear_model import RidgeCV  # type: ignore[import-untyped]
-        from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
+        from sklearn.linear_model import RidgeCV
+        from sklearn.model_selection import GroupKFold
 
         subjects = len(np.unique(subject))
         if subjects < 2:

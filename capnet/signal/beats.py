@@ -81,7 +81,8 @@ def _level(channel: Samples) -> float:
 def _smooth_channel(channel: Samples) -> Samples:
     """Low-pass a whole channel as the front end does, gaps kept."""
     level = _level(channel)
-    return smooth((channel - level)[None])[0].astype(np.float64) + level
+    smoothed: Samples = smooth((channel - level)[None])[0].astype(np.float64)
+    return smoothed + level
 
 
 def _smooth_pressure(channel: Samples) -> Samples:
@@ -97,7 +98,8 @@ def _cut(channel: Samples, begin: np.ndarray, *, width: int) -> np.ndarray:
     index = begin[:, None] + np.arange(width)
     inside = (index >= 0) & (index < len(channel))
     held = np.clip(index, 0, len(channel) - 1)
-    return np.where(inside, channel[held], np.nan)
+    cut: np.ndarray = np.where(inside, channel[held], np.nan)
+    return cut
 
 
 def _feet(smoothed: Samples, events: _Events) -> PerBeat:
@@ -113,7 +115,8 @@ def _feet(smoothed: Samples, events: _Events) -> PerBeat:
         earliest=events.earliest,
         latest=events.latest,
     )
-    return found + begin
+    feet: PerBeat = found + begin
+    return feet
 
 
 def _events(
@@ -233,7 +236,8 @@ def beats_of(
     Returns:
         Beats with features ``pat`` (s, NaN without ECG), ``hr`` (bpm) and ``rr`` (s)
         from the heart beats, ``r_peak`` (s since the start of the record, NaN without
-        ECG), ``cuff_map`` (mmHg, NaN where the reading has no mean). Where no foot was found, ``time`` is the R peak plus the median PAT.
+        ECG), ``cuff_map`` (mmHg, NaN where the reading has no mean). Where no foot was
+        found, ``time`` is the R peak plus the median PAT.
 
     Raises:
         RecordError: If there is no PPG, a named channel is missing, or fewer than two

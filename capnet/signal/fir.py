@@ -2,7 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import firwin  # type: ignore[import-untyped]
+from scipy.signal import firwin
 from torch import Tensor, as_tensor, float32, nn
 
 from capnet.errors import ConfigError
@@ -39,7 +39,8 @@ def lowpass_taps(*, cutoff: float, sampling_rate: float, n_taps: int) -> Taps:
         raise ConfigError(msg)
     taps: Taps = firwin(n_taps, cutoff, fs=sampling_rate)
     taps = (taps + taps[::-1]) / 2  # symmetric to the last bit
-    return taps / taps.sum()
+    unit: Taps = taps / taps.sum()
+    return unit
 
 
 class LinearPhaseFIR(nn.Module):

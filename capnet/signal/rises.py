@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import find_peaks  # type: ignore[import-untyped]
+from scipy.signal import find_peaks
 
 from capnet.types import Samples
 

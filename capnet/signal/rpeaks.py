@@ -8,7 +8,7 @@ becomes an error with a reason.
 import warnings
 from typing import Final
 
-import neurokit2 as nk  # type: ignore[import-untyped]
+import neurokit2 as nk
 import numpy as np
 from jaxtyping import Float
 
@@ -54,7 +54,8 @@ def _detect(ecg: Samples, *, sampling_rate: float) -> Peaks:
     bend = left - 2.0 * middle + right
     safe = np.where(bend < 0.0, bend, -1.0)
     offset = np.where(bend < 0.0, 0.5 * (left - right) / safe, 0.0)
-    return peaks + np.clip(offset, -0.5, 0.5)
+    refined: Peaks = peaks + np.clip(offset, -0.5, 0.5)
+    return refined
 
 
 def _stretches(ecg: Samples) -> list[tuple[int, int]]:

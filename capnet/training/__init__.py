@@ -1,0 +1,1 @@
+"""The room that knows Lightning: losses, the task, one run, pretraining."""

@@ -64,8 +64,8 @@ def fit(
     lost = [row for row in task.history if not all(map(math.isfinite, row.values()))]
     if lost:
         msg = (
-            f"the loss was not finite in epoch {task.history.index(lost[0])}; lower the "
-            "learning rate or look for extreme values in the beats."
+            f"the loss was not finite in epoch {task.history.index(lost[0])}; lower "
+            "the learning rate or look for extreme values in the beats."
         )
         raise ShapeError(msg)
     return task

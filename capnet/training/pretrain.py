@@ -120,7 +120,7 @@ def pretrain(
         "torch": torch.__version__.split("+")[0],
         "history": task.history,
     }
-    return CentralPressureModel(net.eval(), name=name, info=info)
+    return CentralPressureModel(net, name=name, info=info).eval()
 
 
 def _columns(tensors: BeatTensors) -> tuple[Tensor, ...]:

@@ -52,7 +52,14 @@ class Task(pl.LightningModule):
         del batch_idx
         terms = self.objective(batch)
         loss = torch.stack([*terms.values()]).sum()
-        self.log("loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True)
+        self.log(  # Every step counts the same in the mean of an epoch.
+            "loss",
+            loss.detach(),
+            prog_bar=True,
+            on_step=False,
+            on_epoch=True,
+            batch_size=1,
+        )
         return loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:

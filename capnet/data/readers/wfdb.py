@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import wfdb  # type: ignore[import-untyped]
+import wfdb
 
 from capnet.data.readers.wfdb_header import (
     Header,

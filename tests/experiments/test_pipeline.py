@@ -1,0 +1,264 @@
+"""The main job, on a handful of people."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from capnet.evaluation.frame import FRAME_COLUMNS
+from capnet.models.zoo import load_model
+from capnet.prediction import DISCLAIMER
+from tests.experiments.conftest import ROOT, TINY, Opened, assert_refused, open_door
+from tests.fakes.make_record import make_record
+
+LEFT = {
+    *("report.html", "metrics.json", "predictions.parquet", "pipeline.log"),
+    *("model.onnx", "certificate.json", "runtime.py", "card.json"),
+    *("model/model.json", "model/model.safetensors"),
+    *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"),
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The script itself, in an interpreter of its own."""
+    folder = tmp_path_factory.mktemp("pipeline") / "run"
+    script = [sys.executable, str(ROOT / "experiments" / "pipeline.py")]
+    done = subprocess.run(
+        [*script, *TINY, f"hydra.run.dir={folder}"],
+        cwd=folder.parent,  # anywhere
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
+    return Opened(done.returncode, done.stdout, done.stderr, folder).check()
+
+
+def frame_of(run):
+    return pd.read_parquet(run.folder / "predictions.parquet")
+
+
+def test_everything_is_left_in_the_folder_of_the_run(run):
+    assert run.files == LEFT
+
+
+def test_nothing_is_left_where_it_was_started(run):
+    assert [path.name for path in run.folder.parent.iterdir()] == ["run"]
+
+
+def test_the_last_line_is_the_path_of_the_report(run):
+    assert Path(run.last_line) == run.folder / "report.html"
+
+
+def test_nothing_is_drawn_or_warned_about_when_nobody_looks(run):
+    assert run.err == ""
+    assert "\x1b" not in run.out
+
+
+def test_predictions_have_exactly_the_columns_promised(run):
+    frame = frame_of(run)
+    assert [*frame.columns] == [*FRAME_COLUMNS]
+    assert {*frame["reference_type"]} == {"simulated"}
+    assert {*frame["calibration"]} == {"exact", "cuff SBP/DBP"}
+    assert {*frame["role"]} == {"deep", "floor", "control"}
+    assert {*frame["k"]} == {0, 3}
+
+
+def test_every_method_answers_the_same_held_out_people(run):
+    frame = frame_of(run)
+    groups = frame.groupby(["calibration", "method", "k"])["subject"]
+    asked = {tuple(subjects) for _, subjects in groups}
+    assert len(asked) == 1
+    assert not any(name.startswith("virtual-source") for name in asked.pop())
+
+
+def test_exactly_the_refused_beats_have_a_reason_and_no_number(run):
+    frame = frame_of(run)
+    np.testing.assert_array_equal(frame["accepted"], frame["reason"] == "")
+    assert frame.loc[~frame["accepted"], "csbp"].isna().all()
+    assert frame.loc[frame["accepted"], "csbp"].notna().all()
+
+
+def test_mmd_never_comes_without_its_control(run):
+    frame = frame_of(run)
+    for k in (0, 3):
+        methods = {*frame.loc[frame["k"] == k, "method"]}
+        assert {"MMD + LoRA + replay", "MMD + LoRA + replay, lambda = 0"} <= methods
+    control = frame[frame["method"] == "MMD + LoRA + replay, lambda = 0"]
+    assert {*control["role"]} == {"control"}
+
+
+def test_floors_see_the_same_k_as_the_deep_rows(run):
+    frame = frame_of(run)
+    assert (frame.loc[frame["role"] == "floor", "k"] == 3).any()
+    assert (frame.loc[frame["role"] == "floor", "k"] == 0).any()
+
+
+def test_metrics_are_json_and_say_where_they_come_from(run):
+    text = (run.folder / "metrics.json").read_text()
+    assert "NaN" not in text
+    metrics = json.loads(text)
+    assert set(metrics["evaluations"]) == {"exact", "cuff SBP/DBP"}
+    made = metrics["provenance"]
+    assert made["config"]["k"] == 3
+    assert {"python", "torch", "capnet"} <= set(made["versions"])
+    assert "virtual subjects" in made["notes"]["source"]
+
+
+def test_the_report_stands_alone_and_says_what_it_is_not(run):
+    report = (run.folder / "report.html").read_text()
+    assert DISCLAIMER in report
+    assert "virtual" in report
+    for outside in ('src="http', "src='http", '<link rel="stylesheet"', "@import"):
+        assert outside not in report
+
+
+def test_the_model_of_the_card_is_the_one_in_the_folder(run):
+    model = load_model(run.folder / "model")
+    assert model.name == "MMD + LoRA + replay"
+    assert model.k == 3
+    card = (run.folder / "card.json").read_text()
+    assert DISCLAIMER in card
+    assert "simulated" in card
+
+
+def test_the_configuration_makes_the_same_run_again(run, tmp_path):
+    again = open_door(
+        "pipeline",
+        "--config-path",
+        str(run.folder / ".hydra"),
+        "--config-name",
+        "config",
+        folder=tmp_path / "again",
+    ).check()
+    pd.testing.assert_frame_equal(frame_of(run), frame_of(again))
+
+
+# A record at the end of the road
+
+SHORT = (*TINY, "data=wfdb")
+
+
+@pytest.fixture(scope="module")
+def header(tmp_path_factory):
+    return make_record(tmp_path_factory.mktemp("record"), seconds=40.0)
+
+
+def assert_no_error_is_claimed(run):
+    """Nobody knows this person's central pressure, so nothing may be called wrong."""
+    report = (run.folder / "report.html").read_text()
+    text = re.sub(r"data:[a-z/+]*;base64,[A-Za-z0-9+/=]*", "", report)
+    assert len(text) < 200_000  # no picture is left in it
+    for word in ("MAE", "RMSE", "rmse_"):
+        assert word not in text
+    assert DISCLAIMER in report
+    frame = frame_of(run)
+    assert [*frame.columns] == [*FRAME_COLUMNS, "site"]
+    assert {*frame["reference_type"]} == {"none"}
+    for name in ("csbp", "cdbp", "cmap", "cpp"):
+        assert frame[f"{name}_ref"].isna().all()
+    assert frame["accepted"].any()
+    kinds = {*frame["role"]}
+    assert kinds == {"deep", "floor", "control"}
+
+
+def test_a_record_with_an_arterial_line(header, door):
+    run = door("pipeline", *SHORT, f"data.record={header}", "data.age=50").check()
+    assert run.files == LEFT
+    assert Path(run.last_line) == run.folder / "report.html"
+    assert_no_error_is_claimed(run)
+    assert {*frame_of(run)["site"]} == {"brachial", "radial"}
+    assert {*frame_of(run)["calibration"]} == {"invasive SBP/DBP"}
+
+
+def test_a_record_with_a_cuff_reading(header, door):
+    run = door(
+        "pipeline",
+        *SHORT,
+        f"data.record={header.with_suffix('')}",
+        "data.cuff=[120,75]",
+    ).check()
+    assert_no_error_is_claimed(run)
+    assert {*frame_of(run)["site"]} == {"brachial"}
+    assert {*frame_of(run)["calibration"]} == {"cuff SBP/DBP"}
+    counts = json.loads((run.folder / "metrics.json").read_text())["record"]
+    assert counts["cuff_readings"] == [[0.0, 120.0, 75.0]]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "words"),
+    [
+        (["data.record=nowhere/p"], "RecordError", ["nowhere/p", "does not exist"]),
+        (["data.ppg=FINGER"], "RecordError", ["no channel 'FINGER'", "'PLETH'"]),
+        (["data.cuff=[120]"], "ConfigError", ["[120]", "[SBP, DBP]"]),
+        (["data.cuff=[80,120]"], "ShapeError", ["80/120", "DBP < SBP"]),
+        (["pretrained=nowhere"], "RecordError", ["no model 'nowhere'"]),
+    ],
+)
+def test_a_bad_record_is_refused(header, door, overrides, error, words):
+    given = [f"data.record={header}", *overrides]
+    assert_refused(door("pipeline", *SHORT, *given), *words, error=error)
+
+
+def test_a_record_is_asked_for(door):
+    assert_refused(door("pipeline", *SHORT), "data.record")
+
+
+# Bad settings
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["k=3000"], ["k = 3000", "the pool has", "clinic.n"]),
+        (["k=-1"], ["k = -1"]),
+        (["resamples=20"], ["resamples is 20", "100"]),
+        (["strategies.lora.kind=magic"], ["strategy 'magic'", "mmd_lora"]),
+        (["+strategies.lora.settings.rank=3"], ["no setting 'rank'"]),
+        (["source.sensor=eye"], ["sensor 'eye'", "randomised"]),
+        (["source.n=0"], ["n 0"]),
+        (["split.pool=0.9"], ["pool=0.9", "empty group"]),
+        (["export.strategy=none"], ["none", "affine"]),
+        (["data.kind=edf"], ["'edf'", "wfdb"]),
+        (["+pretraining.settings.depth=3"], ["no setting 'depth'", "hidden"]),
+        (["pretraining.draws=0"], ["draws is 0"]),
+    ],
+    ids=lambda given: given[0] if "=" in given[0] else None,
+)
+def test_a_bad_setting_is_refused(door, overrides, words):
+    assert_refused(door("pipeline", *TINY, *overrides), *words)
+
+
+def test_an_unknown_key_is_refused(door):
+    run = door("pipeline", *TINY, "hidden_units=3")
+    assert run.status != 0
+    assert "Key 'hidden_units' is not in struct" in run.err
+    assert "Traceback" not in run.err
+    assert not run.folder.exists()
+
+
+# Real people
+
+
+@pytest.mark.data
+def test_a_real_record_gets_estimates_and_no_errors(shared_data, door):
+    record = shared_data / "wfdb_sample" / "mixedsignals"
+    run = door("pipeline", *SHORT, f"data.record={record}").check()
+    assert_no_error_is_claimed(run)
+    assert {*frame_of(run)["site"]} == {"brachial", "radial"}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "why"), [("s25047/3234460_0018", "flat"), ("03700181", "33 mmHg")]
+)
+def test_an_unusable_arterial_line_is_refused(shared_data, door, name, why):
+    record = shared_data / "wfdb_sample" / name
+    run = door("pipeline", *SHORT, f"data.record={record}")
+    assert_refused(run, "arterial pressure", why, "Give cuff", error="RecordError")

@@ -1,0 +1,72 @@
+"""A file is written whole or not at all."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from capnet.files import write_atomic
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"x", bytes(range(256)) * 1000])
+def test_what_is_read_is_what_was_written(tmp_path, content):
+    path = write_atomic(tmp_path / "a.bin", content)
+    assert path == tmp_path / "a.bin"
+    assert path.read_bytes() == content
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_missing_folders_are_made(tmp_path):
+    path = write_atomic(tmp_path / "one" / "two" / "a.bin", b"x")
+    assert path.read_bytes() == b"x"
+
+
+def test_an_old_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "a.bin"
+    write_atomic(path, b"long" * 100)
+    write_atomic(path, b"short")
+    assert path.read_bytes() == b"short"
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, step):
+    path = write_atomic(tmp_path / "a.bin", b"old")
+
+    def fail(*_args, **_kwargs):
+        raise OSError("no space left")
+
+    owner = os if step == "fsync" else Path
+    monkeypatch.setattr(owner, step, fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_an_interrupt_leaves_no_litter_either(tmp_path, monkeypatch):
+    def stop(_handle):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "a.bin", b"new")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX systems")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_permissions_are_those_of_any_new_file(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        path = write_atomic(tmp_path / "a.bin", b"x")
+        plain = tmp_path / "plain"
+        plain.write_bytes(b"x")
+        assert os.umask(mask) == mask  # left as it was
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)

@@ -1,0 +1,305 @@
+"""Laws of records and of tables of beats."""
+
+import jaxtyping
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capnet.errors import RecordError, ShapeError, UnitError
+from capnet.records import Beats, Cuff, Record, Signal
+from tests.fakes.make_beats import assert_same_beats, make_beats
+
+CALM = settings(deadline=None, derandomize=True, database=None, max_examples=50)
+
+
+def signal(n=50, rate=25.0, unit="mV", start=0.0):
+    return Signal(np.arange(n, dtype=float), rate, unit, start)
+
+
+def record(*names, **changes):
+    return Record("p", {name: signal() for name in names}, **changes)
+
+
+# Signal
+
+
+def test_duration_and_times_follow_from_the_sampling_rate():
+    one = signal(50, rate=25.0, start=3.0)
+    assert one.duration == 2.0
+    assert one.times[0] == 3.0
+    np.testing.assert_allclose(np.diff(one.times), 1 / 25.0, rtol=1e-12)
+    assert one.times[-1] + 1 / 25.0 == pytest.approx(3.0 + one.duration)
+
+
+@pytest.mark.parametrize("rate", [0.0, -125.0, float("nan"), float("inf")])
+def test_an_impossible_sampling_rate_is_refused(rate):
+    with pytest.raises(UnitError, match=r"sampling rate is .* Hz; wanted a positive"):
+        signal(rate=rate)
+
+
+@pytest.mark.parametrize("unit", ["", "  "])
+def test_an_empty_unit_is_refused(unit):
+    with pytest.raises(UnitError, match="unit is empty"):
+        signal(unit=unit)
+
+
+def test_empty_values_are_refused():
+    with pytest.raises(ShapeError, match=r"shape \(0,\); wanted \(time,\)"):
+        signal(n=0)
+
+
+# Cuff
+
+
+@pytest.mark.parametrize(("sbp", "dbp"), [(300, 20), (21, 20), (120, 80)])
+def test_possible_readings(sbp, dbp):
+    cuff = Cuff(time=0, sbp=sbp, dbp=dbp)
+    assert (cuff.sbp, cuff.dbp, cuff.site) == (sbp, dbp, "brachial")
+
+
+@pytest.mark.parametrize(
+    ("sbp", "dbp"),
+    [
+        (80, 120),
+        (120, 120),
+        (301, 80),
+        (120, 19),
+        (float("nan"), 80),
+        (120, float("nan")),
+    ],
+)
+def test_impossible_readings_are_refused(sbp, dbp):
+    with pytest.raises(ShapeError, match=r"cuff reading at 7 s .* wanted 20 <= DBP"):
+        Cuff(time=7, sbp=sbp, dbp=dbp)
+
+
+# Record
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("ecg", "II"),
+        ("ecg", "MLII"),
+        ("ppg", "PLETH"),
+        ("abp", "ART"),
+        ("spo2", "SpO2"),
+    ],
+)
+def test_channels_are_found_by_the_names_monitors_use(kind, name):
+    found = record("RESP", name)
+    assert found.find(kind) == name
+    assert found.signal(kind) is found.channels[name]
+
+
+def test_the_best_name_wins_and_the_exact_name_wins_over_all():
+    both = record("V", "II", "ecg")
+    assert both.find("ecg") == "ecg"
+    assert record("V", "II").find("ecg") == "II"
+    assert both.signal("V") is both.channels["V"]
+
+
+def test_a_missing_channel_is_an_error_that_lists_what_there_is():
+    with pytest.raises(RecordError, match=r"'p' has no channel 'ppg'.*'II', 'RESP'"):
+        record("II", "RESP").signal("ppg")
+    with pytest.raises(RecordError, match="no channel at all"):
+        record().signal("ppg")
+
+
+def test_readings_are_put_in_the_order_of_time_and_the_record_stays_as_it_was():
+    plain = record("II")
+    late, early = Cuff(time=9, sbp=120, dbp=80), Cuff(time=1, sbp=130, dbp=85)
+    calibrated = plain.with_cuffs([late, early], "cuff SBP/DBP")
+    assert calibrated.cuffs == (early, late)
+    assert calibrated.calibration == "cuff SBP/DBP"
+    assert plain.cuffs == ()
+    assert plain.calibration == "none"
+    assert calibrated.channels is plain.channels
+
+
+def test_a_record_says_what_it_holds():
+    text = repr(record("II", "PLETH"))
+    assert "Record('p', age unknown, 0 cuff readings)" in text
+    assert text.count("25.00 Hz") == 2
+    assert "age 61.5" in repr(record("II", age=61.5))
+
+
+# Beats: what is refused
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Users run without the shape checks of these tests."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_rows_must_be_equally_many():
+    beats = make_beats(6)
+    with pytest.raises(ShapeError, match="duration has 5 rows; subject has 6"):
+        beats.replace(duration=beats.duration[:5])
+    with pytest.raises(ShapeError, match=r"features\['pat'\] has 5 rows"):
+        beats.replace(features={"pat": np.zeros(5)})
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_beats_have_64_points():
+    beats = make_beats(6)
+    with pytest.raises(ShapeError, match=r"ppg has shape \(6, 63\); wanted .beat, 64"):
+        beats.replace(ppg=beats.ppg[:, :63])
+    with pytest.raises(ShapeError, match=r"reference has shape \(6, 1\)"):
+        beats.replace(reference=beats.ppg[:, :1])
+
+
+def test_a_cuff_has_two_columns():
+    beats = make_beats(6)
+    with pytest.raises(ShapeError, match=r"cuff has shape \(6, 3\); wanted \(6, 2\)"):
+        beats.replace(cuff=np.ones((6, 3)))
+
+
+def test_a_refused_beat_needs_a_reason():
+    beats = make_beats(6, refused=2)
+    with pytest.raises(ShapeError, match=r"beat 0 is accepted=False with reason ''"):
+        beats.replace(reason=np.full(6, ""))
+
+
+def test_an_accepted_beat_has_no_reason():
+    beats = make_beats(6, refused=2)
+    with pytest.raises(ShapeError, match=r"beat 2 is accepted=True .*'flat'"):
+        beats.replace(reason=np.full(6, "flat"))
+
+
+def test_a_reference_and_its_type_come_together():
+    beats = make_beats(6)
+    with pytest.raises(ShapeError, match=r"'simulated' but reference is absent"):
+        beats.replace(reference=None)
+    with pytest.raises(ShapeError, match=r"'none' but reference is present"):
+        beats.replace(reference_type="none")
+
+
+# Beats: take, of, usable, concatenate
+
+
+@CALM
+@given(rows=st.lists(st.integers(0, 11), max_size=20))
+def test_take_keeps_rows_together_in_the_order_asked(rows):
+    beats = make_beats(12)
+    taken = beats.take(np.array(rows, dtype=np.int64))
+    assert len(taken) == len(rows)
+    for position, row in enumerate(rows):
+        one = beats.take(np.array([row]))
+        assert_same_beats(taken.take(np.array([position])), one)
+
+
+def test_take_by_mask_is_take_by_index():
+    beats = make_beats(12)
+    mask = np.arange(12) % 3 == 1
+    assert_same_beats(beats.take(mask), beats.take(np.flatnonzero(mask)))
+
+
+def test_of_all_subjects_is_everyone_and_of_nobody_is_empty():
+    beats = make_beats(12)
+    assert_same_beats(beats.of(beats.subjects), beats)
+    assert len(beats.of([])) == 0
+    assert len(beats.of(["a stranger"])) == 0
+
+
+def test_of_parts_the_table_by_subject():
+    beats = make_beats(12, per_subject=3)
+    some, others = beats.of(beats.subjects[:1]), beats.of(beats.subjects[1:])
+    assert len(some) + len(others) == len(beats)
+    assert not set(some.subject) & set(others.subject)
+
+
+def test_usable_is_idempotent_and_keeps_the_accepted_alone():
+    usable = make_beats(12, refused=5).usable()
+    assert len(usable) == 7
+    assert usable.accepted.all()
+    assert_same_beats(usable.usable(), usable)
+
+
+def test_subjects_stand_in_the_order_of_their_first_beat():
+    beats = make_beats(4).replace(subject=np.array(["z", "a", "z", "m"]))
+    assert [*beats.subjects] == ["z", "a", "m"]
+
+
+@CALM
+@given(cut=st.integers(0, 12))
+def test_concatenate_puts_parts_together_again(cut):
+    beats = make_beats(12)
+    parts = [beats.take(np.arange(cut)), beats.take(np.arange(cut, 12))]
+    assert_same_beats(Beats.concatenate(parts), beats)
+
+
+def test_concatenate_of_one_is_that_one():
+    beats = make_beats(5)
+    assert_same_beats(Beats.concatenate([beats]), beats)
+
+
+def test_concatenate_is_associative():
+    a, b, c = (make_beats(4, seed=seed) for seed in range(3))
+    left = Beats.concatenate([Beats.concatenate([a, b]), c])
+    right = Beats.concatenate([a, Beats.concatenate([b, c])])
+    assert_same_beats(left, right)
+
+
+def test_concatenate_keeps_what_every_part_has():
+    full = make_beats(4)
+    bare = make_beats(
+        4, waves={}, features={"pat": np.ones(4)}, raw=None, start=None, stop=None
+    )
+    for parts in ([full, bare], [bare, full]):
+        joined = Beats.concatenate(parts)
+        assert [*joined.features] == ["pat"]
+        assert [*joined.waves] == []
+        assert joined.raw is None
+        assert joined.start is None
+        assert len(joined) == 8
+
+
+def test_concatenate_keeps_long_words_whole():
+    short, long = make_beats(4, refused=4), make_beats(4, refused=4)
+    long = long.replace(
+        reason=np.full(4, "a much longer reason"),
+        subject=np.full(4, "a-much-longer-name"),
+    )
+    joined = Beats.concatenate([short, long])
+    assert joined.reason[-1] == "a much longer reason"
+    assert joined.subject[-1] == "a-much-longer-name"
+
+
+def test_calibrations_and_references_are_never_pooled():
+    exact = make_beats(4)
+    cuff = make_beats(4, calibration="cuff SBP/DBP")
+    with pytest.raises(ShapeError, match=r"calibration \['cuff SBP/DBP', 'exact'\]"):
+        Beats.concatenate([exact, cuff])
+    catheter = make_beats(4, reference_type="catheter")
+    with pytest.raises(ShapeError, match=r"reference_type \['catheter', 'simulated'\]"):
+        Beats.concatenate([exact, catheter])
+
+
+def test_nothing_cannot_be_joined():
+    with pytest.raises(ShapeError, match="at least one"):
+        Beats.concatenate([])
+
+
+def test_heart_rate_is_sixty_over_duration():
+    beats = make_beats(4, duration=np.array([0.5, 0.75, 1.0, 1.5]))
+    np.testing.assert_allclose(beats.hr, [120, 80, 60, 40])
+
+
+def test_a_table_becomes_a_frame_with_one_row_a_beat():
+    beats = make_beats(6)
+    frame = beats.to_frame()
+    assert len(frame) == 6
+    assert [*frame.columns][:5] == ["subject", "beat", "time", "duration", "hr"]
+    assert {"pat", "hr/rest", "pwv", "cuff_sbp", "cuff_dbp"} <= set(frame.columns)
+    np.testing.assert_array_equal(frame["cuff_sbp"], beats.cuff[:, 0])
+
+
+def test_a_table_says_what_it_holds():
+    assert repr(make_beats(12, refused=3)) == (
+        "Beats(12 beats of 6 subjects, 9 accepted, calibration 'exact', "
+        "reference 'simulated')"
+    )

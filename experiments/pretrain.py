@@ -28,10 +28,15 @@ def main(cfg: DictConfig) -> None:
     """Train from nothing and save the model."""
     settings = build.pretraining(plain(cfg.pretraining.settings))
     beats = load_beats(Path(cfg.beats))
-    model = pretrain(beats, settings, seed=cfg.seed, progress=cfg.progress)
+    model = pretrain(
+        beats, settings, seed=cfg.seed, name=cfg.name, progress=cfg.progress
+    )
     last = model.info["history"][-1]
     console.print(", ".join(f"{name} {value:.3f}" for name, value in last.items()))
-    print(save_model(model, folder() / "model"))
+    home = save_model(model, folder() / "model" if cfg.out is None else Path(cfg.out))
+    metrics = {f"{name}_loss": value for name, value in last.items()}
+    save_card(describe(model, metrics=metrics), home / "card.json")
+    print(home)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from capnet.adaptation.strategies import Shots
 from capnet.data.readers import read_record
-from capnet.errors import ConfigError
+from capnet.errors import ConfigError, RecordError
 from capnet.evaluation import predictions_frame, record_report, write_report
 from capnet.export import export_folder
 from capnet.models.anchor import anchor_mean
@@ -60,6 +60,23 @@ def calibrated(record: Record, cfg: DictConfig) -> Record:
     return record.with_cuffs([reading], "cuff SBP/DBP")
 
 
+def check_any_beat(record: Record, beats: Beats) -> None:
+    """Refuse a record that the gate refused, before an hour's work.
+
+    Raises:
+        RecordError: If no beat was accepted; the message counts the reasons.
+    """
+    if beats.accepted.any():
+        return
+    reasons, counts = np.unique(beats.reason, return_counts=True)
+    found = ", ".join(f"{n} {w!r}" for w, n in zip(reasons, counts, strict=True))
+    msg = (
+        f"record {record.subject!r}: none of {len(beats)} beats was accepted ({found}); "
+        "wanted one or more. Choose other channels or a cleaner part."
+    )
+    raise RecordError(msg)
+
+
 def estimates(
     model: CentralPressureModel,
     beats: Beats,
@@ -100,6 +117,7 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     verdict = abp_verdict(record, abp=data.abp)
     record = calibrated(record, data)
     beats = beats_of(record, ecg=data.ecg, ppg=data.ppg, abp=data.abp)
+    check_any_beat(record, beats)
     kind: Calibration = "exact"
     if record.calibration == "cuff SBP/DBP":
         kind = "cuff SBP/DBP"

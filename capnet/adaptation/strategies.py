@@ -102,8 +102,9 @@ class ShrunkAffine:
             mean_by_subject(_reference(labelled), labelled.subject),
         )
         adapted = deepcopy(model)
-        adapted.offset.fill_(offset)
-        adapted.gain.fill_(gain)
+        # On top of what an earlier adaptation corrected: the fit has seen its answers.
+        adapted.offset.add_(offset)
+        adapted.gain.mul_(gain)
         return _signed(adapted, model, self, shots, {"offset": offset, "gain": gain})
 
 

@@ -4,8 +4,8 @@ Every number that chance decided is kept by name; everything else (geometry, sti
 vascular beds, inflow) follows from these numbers alone.
 """
 
+import io
 import json
-import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from capnet.errors import ConfigError, RecordError, ShapeError
+from capnet.files import write_atomic
 from capnet.hemodynamics.arteries import (
     LEFT_ARM,
     Arteries,
@@ -301,24 +302,14 @@ class Cohort:
 
     def save(self, path: str | Path) -> None:
         """Write all drawn numbers to an .npz file (no pickle), whole or not at all."""
-        path = Path(path)
         meta = json.dumps({"format": _FORMAT, "provenance": self.provenance})
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=path.name, suffix=".part", delete=False
-        ) as file:
-            try:
-                arrays: dict[str, Any] = {
-                    f"parameter_{name}": values
-                    for name, values in self.parameters.items()
-                }
-                arrays |= {"index": self.index, "age": self.age, "meta": np.array(meta)}
-                np.savez_compressed(file, **arrays)
-                file.close()
-                Path(file.name).replace(path)
-            except BaseException:
-                file.close()
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        arrays: dict[str, Any] = {
+            f"parameter_{name}": values for name, values in self.parameters.items()
+        }
+        arrays |= {"index": self.index, "age": self.age, "meta": np.array(meta)}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomic(Path(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

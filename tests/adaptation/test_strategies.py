@@ -17,6 +17,7 @@ from capnet.adaptation.strategies import (
 from capnet.errors import AdapterError, ProtocolError, ShapeError
 from capnet.models.affine import apply_affine
 from capnet.models.checkpoint import load, save_model
+from capnet.training.losses import beat_loss
 from capnet.training.pretrain import Pretraining, pretrain
 from tests.fakes.people import bits, make_people, refuse, same_bits, without_cuff
 
@@ -241,6 +242,21 @@ def test_the_correction_is_the_shrunk_one(model, shots):
     assert same_bits(bits(adapted.net), bits(model.net))
 
 
+def test_corrections_add_up(model, shots):
+    """A second clinic corrects what the first left, and forgets nothing of it."""
+    first = AFFINE.adapt(model, shots, seed=0)
+    right = shots.labelled.replace(reference=first.waves(shots.labelled))
+    second = AFFINE.adapt(first, replace(shots, labelled=right), seed=0)
+    np.testing.assert_allclose(
+        second.waves(shots.unlabelled), first.waves(shots.unlabelled), atol=1e-3
+    )
+    true = apply_affine(first.waves(shots.labelled), 12.0, 1.5)
+    moved = shots.labelled.replace(reference=true)
+    third = AFFINE.adapt(first, replace(shots, labelled=moved), seed=0)
+    wanted = apply_affine(first.waves(shots.unlabelled), 10.0, 1 + 0.5 * 5 / 6)
+    np.testing.assert_allclose(third.waves(shots.unlabelled), wanted, atol=1e-2)
+
+
 def test_subjects_count_and_not_beats(model, shots):
     """Whoever gives many beats has no louder voice, and shrinks no less."""
     labelled = shots.labelled
@@ -297,6 +313,24 @@ def test_the_source_is_replayed(strategy, model, shots):
             for source in (shots.source, other)
         ]
         assert same_bits(*ends) is same
+
+
+@TUNED
+def test_labels_are_compared_with_corrected_answers(
+    strategy, model, shots, adapted, monkeypatch
+):
+    seen = []
+
+    def watched(predicted, target):
+        seen.append(predicted.detach().numpy())
+        return beat_loss(predicted, target)
+
+    monkeypatch.setattr(room, "beat_loss", watched)
+    strategy.adapt(model, shots, seed=0)
+    replayed, labelled = seen[:2]
+    assert len(replayed) == strategy.batch
+    started = adapted(AFFINE).waves(shots.labelled)
+    np.testing.assert_allclose(labelled, started, atol=1e-3)
 
 
 def test_without_labels_the_inputs_alone_are_aligned(model, shots):

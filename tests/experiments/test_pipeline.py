@@ -262,3 +262,11 @@ def test_an_unusable_arterial_line_is_refused(shared_data, door, name, why):
     record = shared_data / "wfdb_sample" / name
     run = door("pipeline", *SHORT, f"data.record={record}")
     assert_refused(run, "arterial pressure", why, "Give cuff", error="RecordError")
+
+
+@pytest.mark.data
+def test_a_record_without_a_usable_beat_is_refused_with_the_reasons(shared_data, door):
+    record = shared_data / "wfdb_sample" / "v102s"
+    run = door("pipeline", *SHORT, f"data.record={record}", "data.cuff=[120,80]")
+    assert_refused(run, "'v102s': none of", "beats was accepted", error="RecordError")
+    assert "virtual people" not in run.out  # before any work

@@ -1,12 +1,12 @@
 """Figures of the whole road, each with the command that prints it.
 
-    python benchmarks/road.py                      # import time, parity of the shipped model
-    python benchmarks/road.py --main-job           # wall time and peak memory of the main job
+    python benchmarks/road.py               # import time, parity of the shipped model
+    python benchmarks/road.py --main-job    # its wall time and peak memory
     python benchmarks/road.py --record data/mixedsignals --refused data/03700181 ...
 
-The last runs the main job on a real record and holds its mean pressure against that of the
-record's own arterial line: a check of calibration, not an error of central pressure, which
-nobody measured.
+The last runs the main job on a real record and holds its mean pressure against that of
+the record's own arterial line: a check of calibration, not an error of central
+pressure, which nobody measured.
 """
 
 import argparse
@@ -46,7 +46,8 @@ def import_time(repeats: int = 7) -> None:
     ]
     seconds = [float(run.stdout.split()[0]) for run in runs]
     heavy = runs[0].stdout.split()[1:] or ["none"]
-    say("import capnet, s (median, max)", f"{np.median(seconds):.3f} {max(seconds):.3f}")
+    median, largest = np.median(seconds), max(seconds)
+    say("import capnet, s (median, max)", f"{median:.3f} {largest:.3f}")
     say("heavy packages it imports", " ".join(heavy))
 
 
@@ -55,9 +56,11 @@ def shipped_parity() -> None:
     model = capnet.load_model("bilstm-virtual")
     with tempfile.TemporaryDirectory() as folder:
         out = export_folder(model, Path(folder), metrics={})
-        found = parity(model, out / "model.onnx", batches=(1, 3, 8), durations=(2.0, 3.2))
-        files = sorted(p.name for p in out.iterdir() if p.suffix not in {".json", ".py"})
+        file = out / "model.onnx"
+        found = parity(model, file, batches=(1, 3, 8), durations=(2.0, 3.2))
         say("ONNX against torch, mmHg (3 batches x 2 durations)", f"{found.worst:.1e}")
+        others = {".json", ".py"}
+        files = sorted(p.name for p in out.iterdir() if p.suffix not in others)
         say("files with weights", " ".join(files))
         size = (out / "model.onnx").stat().st_size
         say("size of model.onnx, kB", f"{size / 1000:.0f}")
@@ -97,7 +100,10 @@ def real_record(path: str, every: float) -> None:
     held = np.where(np.isfinite(beats.features["cuff_map"]), mean, np.nan)
     hold = np.abs(beats.features["cuff_map"] - held)[beats.accepted]
     hold = hold[np.isfinite(hold)]
-    say("the line's own MAP, held since its last reading: within 5 mmHg", f"{(hold <= 5).mean():.3f}")
+    say(
+        "the line's own MAP, held since a reading: <= 5 mmHg",
+        f"{(hold <= 5).mean():.3f}",
+    )
     for (site, method), rows in table.groupby(["site", "method"], sort=False):
         rows = rows.sort_values("beat")
         good = rows.accepted.to_numpy() & np.isfinite(mean)
@@ -112,7 +118,8 @@ def real_record(path: str, every: float) -> None:
 
 def refused(path: str) -> None:
     """Print why an arterial line is not used."""
-    say(f"arterial line of {Path(path).name}", abp_verdict(capnet.read_record(path)) or "used")
+    verdict = abp_verdict(capnet.read_record(path))
+    say(f"arterial line of {Path(path).name}", verdict or "used")
 
 
 def main() -> None:
@@ -121,7 +128,9 @@ def main() -> None:
     parser.add_argument("--main-job", action="store_true")
     parser.add_argument("--record", help="path of a WFDB record with ECG, PPG and ABP")
     parser.add_argument("--every", type=float, default=120.0, help="s between readings")
-    parser.add_argument("--refused", nargs="*", default=[], help="records with a bad ABP")
+    parser.add_argument(
+        "--refused", nargs="*", default=[], help="records with a bad ABP"
+    )
     arguments = parser.parse_args()
     import_time()
     shipped_parity()

@@ -212,8 +212,16 @@ class Prediction:
                 label="refused",
             )
         ax.set(xlabel="time (s)", ylabel="aortic pressure (mmHg)")
-        ax.set_title(f"{self.method}; calibration: {self.calibration}", fontsize=10)
-        ax.legend(loc="upper right", ncols=4, fontsize=8, frameon=False)
+        said = f"{self.method}; calibration: {self.calibration}"
+        ax.set_title(said, fontsize=9, loc="left")
+        ax.legend(
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),  # above the axes, beside the title
+            ncols=4,
+            fontsize=8,
+            frameon=False,
+            borderaxespad=0.2,
+        )
         ax.text(
             0.0, -0.22, DISCLAIMER, transform=ax.transAxes, fontsize=7, color="#666666"
         )

@@ -164,6 +164,19 @@ class Record:
             raise RecordError(msg)
         return self.channels[name]
 
+    def with_cuff(self, sbp: float, dbp: float) -> "Record":
+        """Return the same record with one arm-cuff reading that holds throughout.
+
+        Args:
+            sbp: Systolic pressure at the arm, mmHg.
+            dbp: Diastolic pressure at the arm, mmHg.
+
+        Raises:
+            ShapeError: If the pressures are not 20 <= DBP < SBP <= 300 mmHg.
+        """
+        first = min((s.start for s in self.channels.values()), default=0.0)
+        return self.with_cuffs([Cuff(min(0.0, first), sbp, dbp)], "cuff SBP/DBP")
+
     def with_cuffs(self, cuffs: Sequence[Cuff], calibration: Calibration) -> "Record":
         """Return the same record calibrated by other readings."""
         ordered = tuple(sorted(cuffs, key=lambda cuff: cuff.time))
@@ -244,9 +257,9 @@ class Beats:
             if len(array) != n:
                 msg = f"{name} has {len(array)} rows; subject has {n}."
                 raise ShapeError(msg)
-        for name, array in [("ppg", self.ppg), ("reference", self.reference)]:
-            if array is not None and array.shape[1:] != (N_POINTS,):
-                msg = f"{name} has shape {array.shape}; wanted (beat, {N_POINTS})."
+        for name, wave in [("ppg", self.ppg), ("reference", self.reference)]:
+            if wave is not None and wave.shape[1:] != (N_POINTS,):
+                msg = f"{name} has shape {wave.shape}; wanted (beat, {N_POINTS})."
                 raise ShapeError(msg)
         if self.cuff.shape != (n, 2):
             msg = f"cuff has shape {self.cuff.shape}; wanted ({n}, 2): SBP, DBP."

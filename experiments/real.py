@@ -69,10 +69,10 @@ def check_any_beat(record: Record, beats: Beats) -> None:
     if beats.accepted.any():
         return
     reasons, counts = np.unique(beats.reason, return_counts=True)
-    found = ", ".join(f"{n} {w!r}" for w, n in zip(reasons, counts, strict=True))
+    found = ", ".join(f"{n} {w}" for w, n in zip(reasons, counts, strict=True))
     msg = (
-        f"record {record.subject!r}: none of {len(beats)} beats was accepted ({found}); "
-        "wanted one or more. Choose other channels or a cleaner part."
+        f"record {record.subject!r}: none of {len(beats)} beats was accepted "
+        f"({found}); wanted one or more. Choose other channels or a cleaner part."
     )
     raise RecordError(msg)
 

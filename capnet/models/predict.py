@@ -43,8 +43,7 @@ def predict(model: Predictor, record: Record | Beats) -> Prediction:
     if not record.cuffs:
         msg = (
             f"record {record.subject!r} has no pressure reading, so nothing sets the "
-            "scale in mmHg. Add one: record.with_cuffs([capnet.records.Cuff(time=0, "
-            "sbp=..., dbp=...)], 'cuff SBP/DBP')."
+            "scale in mmHg. Add one: record.with_cuff(sbp, dbp)."
         )
         raise RecordError(msg)
     return model.predict(beats_of(record))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["DISCLAIMER", "Prediction", "pressures"]
 
 DISCLAIMER = "Research software, not a medical device."
+"""Stands wherever a number can be mistaken for a measurement."""
 
 NO_CUFF = "no pressure reading calibrates this beat"
 

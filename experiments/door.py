@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from threadpoolctl import threadpool_limits
 
 from capnet.errors import CapnetError
 
@@ -29,7 +30,8 @@ def door(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     def opened(cfg: DictConfig) -> None:
         torch.set_num_threads(cfg.threads)
         try:
-            main(cfg)
+            with threadpool_limits(cfg.threads):
+                main(cfg)
         except CapnetError as error:
             _log.error("%s: %s", type(error).__name__, error)
             sys.exit(2)

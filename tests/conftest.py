@@ -1,16 +1,29 @@
-"""Fixtures of every test: where reference data lie, and seeds."""
+"""Fixtures of every test: where reference data lie, threads, made-up people."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
+
+from capnet.records import Beats
+from tests.fakes.people import make_people
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    """Small nets gain nothing from a second thread, and lose much on a busy machine."""
+def one_thread() -> Iterator[None]:
+    """What is small here is slower on two threads, and differs in its last bits."""
     torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="session")
+def people() -> Beats:
+    """Two dozen people, two beats each."""
+    return make_people()
 
 
 @pytest.fixture(scope="session")

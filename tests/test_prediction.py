@@ -210,7 +210,8 @@ def test_a_plot_says_what_it_is_and_what_it_is_not(refused):
     assert {"central SBP", "MAP", "central DBP"} <= labels
     assert ("refused" in labels) == bool(refused)
     assert DISCLAIMER in {text.get_text() for text in ax.texts}
-    assert "exact" in ax.get_title()
+    titles = [ax.get_title(loc=where) for where in ("left", "center", "right")]
+    assert "net; calibration: exact" in titles
     assert "mmHg" in ax.get_ylabel()
 
 

@@ -74,6 +74,13 @@ def test_impossible_readings_are_refused(sbp, dbp):
         Cuff(time=7, sbp=sbp, dbp=dbp)
 
 
+@pytest.mark.parametrize("mean", [75.0, 120.0, 60.0, float("nan")])
+def test_a_mean_pressure_outside_its_reading_is_refused(mean):
+    assert Cuff(time=7, sbp=120, dbp=75, map=90.0).map == 90.0
+    with pytest.raises(ShapeError, match=r"at 7 s has MAP .* between DBP 75 and SBP"):
+        Cuff(time=7, sbp=120, dbp=75, map=mean)
+
+
 # Record
 
 
@@ -116,6 +123,22 @@ def test_readings_are_put_in_the_order_of_time_and_the_record_stays_as_it_was():
     assert plain.cuffs == ()
     assert plain.calibration == "none"
     assert calibrated.channels is plain.channels
+
+
+@pytest.mark.parametrize("start", [-4.0, 0.0, 3.0])
+def test_one_reading_holds_from_the_first_sample_on(start):
+    late = Record("p", {"II": signal(start=start), "PLETH": signal(start=5.0)})
+    calibrated = late.with_cuff(120, 75)
+    (cuff,) = calibrated.cuffs
+    assert (cuff.sbp, cuff.dbp, cuff.site) == (120, 75, "brachial")
+    assert cuff.time <= min(s.times[0] for s in calibrated.channels.values())
+    assert calibrated.calibration == "cuff SBP/DBP"
+    assert late.cuffs == ()
+
+
+def test_one_impossible_reading_is_refused():
+    with pytest.raises(ShapeError, match="75/120 mmHg"):
+        record("II").with_cuff(75, 120)
 
 
 def test_a_record_says_what_it_holds():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 
 from capnet.errors import ConfigError
 from capnet.records import Beats
@@ -21,9 +22,9 @@ class FewShotSplit:
         test: Held-out subjects.
     """
 
-    pool: Labels
-    unlabelled: Labels
-    test: Labels
+    pool: Shaped[np.ndarray, " pool"]
+    unlabelled: Shaped[np.ndarray, " unlabelled"]
+    test: Shaped[np.ndarray, " test"]
 
     def draw(self, k: int, *, seed: int) -> Labels:
         """Draw k labelled subjects from the pool.

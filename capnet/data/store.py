@@ -63,7 +63,8 @@ def load_beats(path: Path) -> Beats:
         )
         raise RecordError(msg)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy leaves a damaged file open when it opens it itself.
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
             arrays = {name: file[name] for name in file.files if name != "header"}
         _check_format(header["format"], path)

@@ -318,6 +318,9 @@ def strip_figure(record: Record, beats: Beats, *, seconds: float = 12.0) -> byte
         )
         raise ProtocolError(msg)
     begin = _mixed_start(beats, seconds)
+    # A beat without a foot has no duration; it lasts until the next one begins.
+    following = np.append(beats.time[1:], beats.time[-1] + 1.0) - beats.time
+    lengths = np.where(np.isfinite(beats.duration), beats.duration, following)
     figure = _figure(9.6, 1.0 + 1.6 * len(kinds))
     panels = np.atleast_1d(figure.subplots(len(kinds), 1, sharex=True))
     for ax, kind in zip(panels, kinds, strict=True):
@@ -329,10 +332,8 @@ def strip_figure(record: Record, beats: Beats, *, seconds: float = 12.0) -> byte
         _tidy(ax)
         for accepted, colour in ((True, GREEN), (False, RED)):
             rows = (beats.accepted == accepted) & (beats.time >= begin)
-            rows &= (beats.time < begin + seconds) & np.isfinite(beats.duration)
-            for start, length in zip(
-                beats.time[rows], beats.duration[rows], strict=True
-            ):
+            rows &= beats.time < begin + seconds
+            for start, length in zip(beats.time[rows], lengths[rows], strict=True):
                 stop = min(start + length, begin + seconds)
                 hatch = None if accepted else "////"
                 ax.axvspan(start, stop, hatch=hatch, **_shade(colour))
@@ -394,7 +395,7 @@ def time_course_figure(
     if not predictions:
         msg = "no predictions to draw; wanted at least one."
         raise ProtocolError(msg)
-    figure = _figure(9.6, 4.2)
+    figure = _figure(9.6, 4.4 + 0.1 * len(predictions))
     ax = figure.subplots()
     own = beats.waves.get("abp")
     if own is not None:
@@ -428,7 +429,7 @@ def time_course_figure(
     ax.set_ylabel("pressure (mmHg)", fontsize=9)
     _tidy(ax)
     ax.legend(
-        fontsize=8, ncols=3, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0)
+        fontsize=8, ncols=2, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0)
     )
     return _png(figure)
 

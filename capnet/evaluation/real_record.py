@@ -85,34 +85,44 @@ def _estimates_table(
 
 
 def _control_lines(predictions: Sequence[Prediction]) -> list[str]:
-    """Say how far each control is from the deep rows: no error, a contribution."""
-    lines = []
-    controls = [p for p in predictions if p.role == "control"]
-    for deep in (p for p in predictions if p.role == "deep"):
-        for control in controls:
+    """Say how far each control is from its deep row: no error, a contribution."""
+    found = []
+    for control in (p for p in predictions if p.role == "control"):
+        for deep in _controlled(control, predictions):
             gap = _mean(np.abs(deep.csbp - control.csbp))
-            if gap is None:
-                continue
-            lines.append(
-                f"Between {deep.method} and the control {control.method} the central "
-                f"SBP of a beat differs by {number(gap, 1)} mmHg on average. What does "
-                "not change under the control comes from the calibrating pressure and "
-                "the covariates, not from this person's own signals."
-            )
-    return lines
+            if gap is not None:
+                words = f"{number(gap, 1)} mmHg between {deep.method} and"
+                found.append(f"{words} {control.method}")
+    if not found:
+        return []
+    return [
+        f"The central SBP of a beat differs on average by {'; by '.join(found)}. What "
+        "does not change under a control comes from the calibrating pressure and the "
+        "covariates, not from this person's own signals."
+    ]
+
+
+def _controlled(
+    control: Prediction, predictions: Sequence[Prediction]
+) -> list[Prediction]:
+    """Return the deep row that a control is named after, or else every deep row."""
+    deep = [p for p in predictions if p.role == "deep"]
+    named = [p for p in deep if control.method.startswith(p.method)]
+    return [max(named, key=lambda p: len(p.method))] if named else deep
 
 
 def _estimates_section(
     beats: Beats, predictions: Sequence[Prediction], site: str
 ) -> Section:
+    drawn = [p for p in predictions if p.role != "control"] or predictions
     figure = FigureBlock(
-        png=time_course_figure(beats, predictions),
+        png=time_course_figure(beats, drawn),
         caption=(
             f"Central SBP of each method over time if the line is {site}, beside the "
             "record's own arterial pressure (grey band: DBP to SBP). Nobody measured "
             "the central pressure."
         ),
-        alt=f"Time course of central SBP of {len(predictions)} methods, line {site}; "
+        alt=f"Time course of central SBP of {len(drawn)} methods, line {site}; "
         "the means stand in the table above.",
     )
     return Section(

@@ -90,6 +90,7 @@ def test_evaluate_judges_the_people_that_adapt_never_saw(chain):
     run = chain["judged"]
     assert run.files == HYDRA | {
         *("report.html", "metrics.json", "predictions.parquet", "evaluate.log"),
+        "ranking_exact.png",
     }
     assert Path(run.last_line) == run.folder / "report.html"
     frame = frame_of(run)

@@ -56,7 +56,7 @@ def test_beats_before_the_first_reading_have_no_answer(model, record):
 
 
 def test_without_a_reading_there_is_no_scale(model, record):
-    with pytest.raises(RecordError, match=r"'made-up' has no pressure.*with_cuffs"):
+    with pytest.raises(RecordError, match=r"'made-up' has no pressure.*with_cuff"):
         predict(model, record.with_cuffs([], "none"))
 
 

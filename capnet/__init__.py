@@ -38,11 +38,8 @@ def __getattr__(name: str) -> object:
             raise
         from capnet.errors import MissingExtraError
 
-        msg = (
-            f"capnet.{name} needs the package {error.name!r}, which is not "
-            "installed. Install it with: pip install 'capnet[all]'"
-        )
-        raise MissingExtraError(msg) from error
+        what = f"capnet.{name}"
+        raise MissingExtraError(what, error.name) from error
     globals()[name] = value
     return value
 

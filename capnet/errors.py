@@ -44,4 +44,15 @@ class AdapterError(CapnetError):
 
 
 class MissingExtraError(CapnetError):
-    """An optional package is not installed."""
+    """An optional package is not installed.
+
+    Args:
+        what: What needs the package.
+        package: Its name.
+    """
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package!r}, which is not installed. Install it "
+            "with: pip install 'capnet[all]'"
+        )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from capnet.adaptation.lora import LoRA
 from capnet.adaptation.strategies import (
@@ -25,7 +25,7 @@ from capnet.hemodynamics import (
 )
 from capnet.training.pretrain import Pretraining
 
-__all__ = ["clinic", "pretraining", "strategy"]
+__all__ = ["check_number", "clinic", "pretraining", "strategy", "whole"]
 
 _PRESETS: Final[Mapping[str, Mapping[str, Callable[[], Any]]]] = {
     "population": {"usual": Population, "older_clinic": Population.older_clinic},
@@ -48,6 +48,38 @@ _STRATEGIES: Final = {
 }
 
 
+def check_number(value: Any, kind: Any, *, where: str) -> None:
+    """Refuse what is no number where a number is wanted.
+
+    Args:
+        value: What was given.
+        kind: ``int`` or ``float``; anything else is not looked at.
+        where: Name of the setting, for the message.
+
+    Raises:
+        ConfigError: If the value is not of that kind.
+    """
+    fits = {int: int, float: int | float}.get(kind)
+    if fits is not None and (isinstance(value, bool) or not isinstance(value, fits)):
+        word = "a whole number" if kind is int else "a number"
+        msg = f"{where} is {value!r}; wanted {word}."
+        raise ConfigError(msg)
+
+
+def whole(value: Any, *, least: int, where: str) -> int:
+    """Return a whole number that is large enough.
+
+    Raises:
+        ConfigError: If it is none, or too small.
+    """
+    check_number(value, int, where=where)
+    number = int(value)
+    if number < least:
+        msg = f"{where} = {number}; wanted at least {least}."
+        raise ConfigError(msg)
+    return number
+
+
 def _make(kind: type, settings: Mapping[str, Any], *, where: str) -> Any:
     known = {f.name for f in fields(kind)}
     unknown = sorted(set(settings) - known)
@@ -56,6 +88,9 @@ def _make(kind: type, settings: Mapping[str, Any], *, where: str) -> Any:
             f"{where} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}."
         )
         raise ConfigError(msg)
+    hints = get_type_hints(kind)
+    for name, value in settings.items():
+        check_number(value, hints[name], where=f"{where}.{name}")
     try:
         return kind(**settings)
     except TypeError as error:

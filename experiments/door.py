@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+from omegaconf import DictConfig, ListConfig, MissingMandatoryValue, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
-from capnet.errors import CapnetError
+from capnet.errors import CapnetError, ConfigError
+from experiments.build import whole
 
 __all__ = ["advance", "console", "door", "folder", "plain"]
 
@@ -28,9 +29,16 @@ def door(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
 
     @wraps(main)
     def opened(cfg: DictConfig) -> None:
-        torch.set_num_threads(cfg.threads)
         try:
-            with threadpool_limits(cfg.threads):
+            threads = whole(cfg.threads, least=1, where="threads")
+            whole(cfg.seed, least=0, where="seed")
+            if "k" in cfg:
+                whole(cfg.k, least=0, where="k")
+            if "calibrations" in cfg and not isinstance(cfg.calibrations, ListConfig):
+                msg = f"calibrations is {cfg.calibrations!r}; wanted a list: [exact]."
+                raise ConfigError(msg)
+            torch.set_num_threads(threads)
+            with threadpool_limits(threads):
                 main(cfg)
         except CapnetError as error:
             _log.error("%s: %s", type(error).__name__, error)

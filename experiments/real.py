@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from rich.table import Table
 
 from capnet.adaptation.strategies import Shots
@@ -21,7 +21,7 @@ from capnet.models.classical import MovingAverage, PublishedGTF
 from capnet.models.controls import borrowed_ppg, shuffled_ppg
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER, Prediction
-from capnet.records import Beats, Cuff, Record
+from capnet.records import Beats, Record
 from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
 from capnet.types import Calibration, CuffSite
 from experiments import build
@@ -53,11 +53,12 @@ def calibrated(record: Record, cfg: DictConfig) -> Record:
     if cfg.cuff is None:
         line = cuffs_from_abp(record, every=cfg.cuff_every, ecg=cfg.ecg, abp=cfg.abp)
         return record.with_cuffs(line, "invasive SBP/DBP")
-    if len(cfg.cuff) != 2:
-        msg = f"data.cuff is {list(cfg.cuff)}; wanted [SBP, DBP] in mmHg."
+    if not isinstance(cfg.cuff, ListConfig) or len(cfg.cuff) != 2:
+        msg = f"data.cuff is {cfg.cuff}; wanted [SBP, DBP] in mmHg."
         raise ConfigError(msg)
-    reading = Cuff(time=0.0, sbp=float(cfg.cuff[0]), dbp=float(cfg.cuff[1]))
-    return record.with_cuffs([reading], "cuff SBP/DBP")
+    for value in cfg.cuff:
+        build.check_number(value, float, where="data.cuff")
+    return record.with_cuff(*map(float, cfg.cuff))
 
 
 def check_any_beat(record: Record, beats: Beats) -> None:
@@ -113,6 +114,9 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         Path of the report.
     """
     data = cfg.data
+    if data.age is not None:
+        build.check_number(data.age, float, where="data.age")
+    build.check_number(data.cuff_every, float, where="data.cuff_every")
     record = read_record(Path(data.record), age=data.age)
     verdict = abp_verdict(record, abp=data.abp)
     record = calibrated(record, data)

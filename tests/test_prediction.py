@@ -120,6 +120,7 @@ def test_numbers_alone_are_an_answer():
     said = sbp_only(make_beats(8, refused=2))
     assert said.waveform is None
     assert said.accepted.sum() == 6
+    np.testing.assert_array_equal(np.isnan(said.csbp), ~said.accepted)
     assert np.isnan(said.cmap).all()
 
 

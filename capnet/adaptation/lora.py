@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 
-from capnet.errors import AdapterError
+from capnet.errors import AdapterError, ConfigError
 
 __all__ = [
     "LSTM_TARGETS",
@@ -46,6 +46,14 @@ class LoRA:
     rank: int = 4
     alpha: float = 4.0
     targets: Sequence[str] = LSTM_TARGETS
+
+    def __post_init__(self) -> None:
+        if not (self.rank >= 1 and self.alpha > 0 and len(self.targets) > 0):
+            msg = (
+                f"LoRA has rank {self.rank}, alpha {self.alpha}, targets "
+                f"{list(self.targets)}; wanted rank >= 1, alpha > 0, a target or more."
+            )
+            raise ConfigError(msg)
 
 
 def attach(net: nn.Module, lora: LoRA) -> PeftModel:

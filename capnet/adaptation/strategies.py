@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from capnet.adaptation.divergences import mmd
 from capnet.adaptation.lora import LoRA, attach, check_effect, check_gradients, merge
 from capnet.adaptation.prior import prior_weights
-from capnet.errors import ProtocolError
+from capnet.errors import ConfigError, ProtocolError
 from capnet.models.affine import fit_affine, mean_by_subject
 from capnet.models.bilstm import BiLSTM
 from capnet.models.central import BeatTensors, CentralPressureModel
@@ -131,6 +131,9 @@ class LoRAReplay:
     replay: float = 0.5
     name: str = "LoRA + replay"
 
+    def __post_init__(self) -> None:
+        _check_schedule(self)
+
     def adapt(
         self, model: CentralPressureModel, shots: Shots, *, seed: int
     ) -> CentralPressureModel:
@@ -180,6 +183,12 @@ class MMDLoRAReplay:
     weight: float = 0.3
     name: str = "MMD + LoRA + replay"
 
+    def __post_init__(self) -> None:
+        _check_schedule(self)
+        if not 0 <= self.weight < np.inf:
+            msg = f"{self.name!r} has an MMD weight of {self.weight}; wanted >= 0."
+            raise ConfigError(msg)
+
     def adapt(
         self, model: CentralPressureModel, shots: Shots, *, seed: int
     ) -> CentralPressureModel:
@@ -210,6 +219,22 @@ class MMDLoRAReplay:
             "effective_source_beats": prior.effective,
         }
         return _tune(self, started, shots, plan, seed, weight=self.weight, notes=notes)
+
+
+def _check_schedule(strategy: "LoRAReplay | MMDLoRAReplay") -> None:
+    """Refuse a schedule that could not run.
+
+    Raises:
+        ConfigError: If a count or a rate is out of its range.
+    """
+    least = {"steps": 1, "batch": 2, "learning_rate": 1e-12, "replay": 0}
+    for name, low in least.items():
+        if not low <= getattr(strategy, name) < np.inf:
+            msg = (
+                f"{strategy.name!r} has {name} {getattr(strategy, name)}; wanted at "
+                f"least {low:g}."
+            )
+            raise ConfigError(msg)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from capnet.errors import ShapeError
+
 __all__ = ["BeatDataModule", "EpochSampler"]
 
 
@@ -21,9 +23,15 @@ class EpochSampler(Sampler[list[int]]):
         rows: Number of rows.
         batch: Rows a batch; fewer when there are not as many rows.
         seed: Of all permutations.
+
+    Raises:
+        ShapeError: If there is no row, or the batch is empty.
     """
 
     def __init__(self, rows: int, *, batch: int, seed: int) -> None:
+        if rows < 1 or batch < 1:
+            msg = f"{rows} rows in batches of {batch}; wanted at least 1 of each."
+            raise ShapeError(msg)
         self.rows, self.batch, self.seed = rows, min(batch, rows), seed
         self.epoch = 0
 

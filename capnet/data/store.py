@@ -28,6 +28,9 @@ def save_beats(beats: Beats, path: Path) -> Path:
 
     Returns:
         The path.
+
+    Raises:
+        RecordError: If an array holds Python objects.
     """
     arrays: dict[str, np.ndarray] = {}
     for f in fields(beats):
@@ -36,6 +39,13 @@ def save_beats(beats: Beats, path: Path) -> Path:
             arrays[f.name] = value
         elif f.name in _GROUPS:
             arrays |= {f"{f.name}/{name}": v for name, v in value.items()}
+    objects = [name for name, array in arrays.items() if array.dtype.hasobject]
+    if objects:
+        msg = (
+            f"{objects[0]} holds Python objects, which only a pickle could store; "
+            "wanted numbers or numpy strings (dtype 'U')."
+        )
+        raise RecordError(msg)
     words = {name: getattr(beats, name) for name in _WORDS}
     header = json.dumps({"format": _FORMAT, **words})
     buffer = io.BytesIO()

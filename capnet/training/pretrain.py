@@ -11,7 +11,7 @@ from torch import Tensor
 
 from capnet.data.datamodule import BeatDataModule
 from capnet.data.splits import hold_out
-from capnet.errors import ProtocolError
+from capnet.errors import ConfigError, ProtocolError
 from capnet.models.bilstm import BiLSTM
 from capnet.models.central import BeatTensors, CentralPressureModel
 from capnet.models.estimator import answerable
@@ -38,6 +38,10 @@ class Pretraining:
         age_masked: Share of the beats whose age is hidden, so that the network can
             do without.
         held_out: Share of the subjects that only measure progress.
+
+    Raises:
+        ConfigError: If a size, a count or a rate is not positive, or a share is not
+            between 0 and 1.
     """
 
     hidden: int = 56
@@ -48,6 +52,21 @@ class Pretraining:
     weight_decay: float = 1e-4
     age_masked: float = 0.2
     held_out: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "head", "epochs", "batch", "learning_rate"):
+            if not getattr(self, name) > 0:
+                msg = f"pretraining {name} is {getattr(self, name)}; wanted above 0."
+                raise ConfigError(msg)
+        if not (0 <= self.age_masked <= 1 and 0 < self.held_out < 1):
+            msg = (
+                f"pretraining age_masked is {self.age_masked}, held_out "
+                f"{self.held_out}; wanted shares, held_out strictly between 0 and 1."
+            )
+            raise ConfigError(msg)
+        if self.weight_decay < 0:
+            msg = f"pretraining weight_decay is {self.weight_decay}; wanted >= 0."
+            raise ConfigError(msg)
 
 
 def mask_age(beats: Beats, *, share: float, seed: int) -> Beats:

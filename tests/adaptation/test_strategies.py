@@ -14,7 +14,7 @@ from capnet.adaptation.strategies import (
     Shots,
     ShrunkAffine,
 )
-from capnet.errors import AdapterError, ProtocolError, ShapeError
+from capnet.errors import AdapterError, ConfigError, ProtocolError, ShapeError
 from capnet.models.affine import apply_affine
 from capnet.models.checkpoint import load, save_model
 from capnet.training.losses import beat_loss
@@ -219,7 +219,7 @@ def test_a_misspelt_target(strategy, model, shots):
 @TUNED
 def test_steps_that_move_nothing(strategy, model, shots):
     with pytest.raises(AdapterError, match="or it never learned"):
-        replace(strategy, learning_rate=0.0).adapt(model, shots, seed=0)
+        replace(strategy, learning_rate=1e-12).adapt(model, shots, seed=0)
 
 
 # Affine ----------------------------------------------------------------------
@@ -425,3 +425,17 @@ def test_the_source_is_drawn_by_its_prior(model, shots, monkeypatch):
     plan, _ = planned(strategy, model, seen, monkeypatch)
     drawn = shots.source.age[plan.source].mean()
     assert drawn > shots.source.age.mean() + 5
+
+
+@pytest.mark.parametrize("kind", [LoRAReplay, MMDLoRAReplay])
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch": 1}, {"replay": -1.0}])
+def test_schedules_that_cannot_run_are_refused(kind, wrong):
+    with pytest.raises(ConfigError, match=f"has {next(iter(wrong))}"):
+        kind(**wrong)
+
+
+def test_a_negative_mmd_weight_and_an_empty_adapter_are_refused():
+    with pytest.raises(ConfigError, match="MMD weight of -1"):
+        MMDLoRAReplay(weight=-1.0)
+    with pytest.raises(ConfigError, match="wanted rank >= 1"):
+        LoRA(rank=0)

@@ -147,3 +147,11 @@ def test_an_unknown_field_is_refused(saved):
     rewrite(saved, diagnosis=np.zeros(12))
     with pytest.raises(RecordError, match="diagnosis"):
         load_beats(saved)
+
+
+def test_python_objects_are_refused_instead_of_pickled(tmp_path):
+    beats = make_beats()
+    odd = beats.replace(subject=beats.subject.astype(object))
+    with pytest.raises(RecordError, match="subject holds Python objects"):
+        save_beats(odd, tmp_path / "b.npz")
+    assert not list(tmp_path.iterdir())

@@ -229,3 +229,16 @@ def test_pretraining_is_built_and_what_is_unknown_is_refused():
     assert build.pretraining({"hidden": 7}).hidden == 7
     with pytest.raises(ConfigError, match=r"pretraining\.settings has no setting 'd'"):
         build.pretraining({"d": 1})
+
+
+@pytest.mark.parametrize("value", ["abc", 3.5, True])
+def test_a_whole_number_is_wanted(value):
+    with pytest.raises(ConfigError, match=r"k is .*; wanted a whole number"):
+        build.whole(value, least=0, where="k")
+    with pytest.raises(ConfigError, match="seed = -1; wanted at least 0"):
+        build.whole(-1, least=0, where="seed")
+
+
+def test_a_word_is_no_number():
+    with pytest.raises(ConfigError, match=r"epochs is 'many'; wanted a whole number"):
+        build.pretraining({"epochs": "many"})

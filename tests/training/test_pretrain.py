@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from capnet.errors import ProtocolError
+from capnet.errors import ConfigError, ProtocolError
 from capnet.prediction import Prediction
 from capnet.training import pretrain as room
 from capnet.training.pretrain import DeepEstimator, Pretraining, mask_age, pretrain
@@ -156,3 +156,18 @@ def test_an_estimator_is_pretraining_behind_two_words(people, model):
 
 def test_an_estimator_has_default_settings():
     assert DeepEstimator(seed=0).settings == Pretraining()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"hidden": 0}, {"batch": -1}, {"learning_rate": 0.0}],
+)
+def test_settings_that_cannot_train_are_refused(wrong):
+    with pytest.raises(ConfigError, match=f"pretraining {next(iter(wrong))} is"):
+        Pretraining(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"age_masked": 1.5}, {"held_out": 0.0}])
+def test_shares_that_are_none_are_refused(wrong):
+    with pytest.raises(ConfigError, match="wanted shares"):
+        Pretraining(**wrong)

@@ -6,7 +6,7 @@ A file is either read exactly, or refused with one error that says what to corre
 from collections.abc import Sequence
 from pathlib import Path
 
-from capnet.errors import RecordError
+from capnet.errors import MissingExtraError, RecordError
 from capnet.records import Record
 
 __all__ = ["read_record"]
@@ -36,6 +36,7 @@ def read_record(
         RecordError: If the file is missing, damaged, empty, of an unknown format, or
             lacks a channel.
         UnitError: If a sampling rate, a gain or a wanted unit is missing.
+        MissingExtraError: If the package that reads the format is not installed.
     """
     path = Path(path)
     header = path if path.suffix == ".hea" else path.with_name(f"{path.name}.hea")
@@ -46,6 +47,12 @@ def read_record(
         )
         raise RecordError(msg)
     # wfdb is loaded when a WFDB record is read, not when this room is imported.
-    from capnet.data.readers.wfdb import read_wfdb
+    try:
+        from capnet.data.readers.wfdb import read_wfdb
+    except ModuleNotFoundError as error:
+        if error.name != "wfdb":
+            raise
+        what = "reading a WFDB record"
+        raise MissingExtraError(what, "wfdb") from error
 
     return read_wfdb(header, channels=channels, subject=subject, age=age)

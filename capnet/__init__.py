@@ -1,13 +1,30 @@
 """capnet: central (aortic) arterial pressure without a catheter.
 
-Research software, not a medical device. The names below are loaded on first use,
-so that ``import capnet`` stays fast and imports no torch.
+Research software, not a medical device. The names below and the rooms (``metrics``,
+``records``, ...) are loaded on first use, so that ``import capnet`` stays fast and
+imports no torch.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from capnet import adaptation as adaptation
+    from capnet import data as data
+    from capnet import errors as errors
+    from capnet import evaluation as evaluation
+    from capnet import export as export
+    from capnet import features as features
+    from capnet import files as files
+    from capnet import hemodynamics as hemodynamics
+    from capnet import metrics as metrics
+    from capnet import models as models
+    from capnet import prediction as prediction
+    from capnet import records as records
+    from capnet import signal as signal
+    from capnet import training as training
+    from capnet import types as types
+    from capnet import units as units
     from capnet.data.readers import read_record
     from capnet.models.predict import predict
     from capnet.models.published import gtf, moving_average_csbp
@@ -26,13 +43,27 @@ _HOMES = {
 }
 
 
+_ROOMS = (
+    *("adaptation", "data", "errors", "evaluation", "export", "features", "files"),
+    *("hemodynamics", "metrics", "models", "prediction", "records", "signal"),
+    *("training", "types", "units"),
+)
+
+
+def _load(name: str) -> object:
+    if name in _ROOMS:
+        return import_module(f"capnet.{name}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
 def __getattr__(name: str) -> object:
-    """Load a convenience from the room it lives in (PEP 562)."""
-    if name not in _HOMES:
+    """Load a room, or a convenience from the room it lives in (PEP 562)."""
+    if name not in _HOMES and name not in _ROOMS:
         msg = f"module 'capnet' has no attribute {name!r}"
         raise AttributeError(msg)
     try:
-        value: object = getattr(import_module(_HOMES[name]), name)
+        value = _load(name)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("capnet"):
             raise
@@ -45,4 +76,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -4,9 +4,11 @@ A `Record` is what a person's monitor gave: continuous channels, each with its o
 sampling rate. `Beats` is what an estimator learns from: one row a beat.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Final, Self
+from numbers import Real
+from typing import TYPE_CHECKING, Final, Self, TypeGuard
 
 import numpy as np
 
@@ -36,19 +38,51 @@ CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 """What monitors call the channels that the library looks for, best first."""
 
 
+_OLDEST: Final = 120.0
+"""Years; nobody but one has been older. Some databases write 300 for "over 89"."""
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> bool:
+    return _is_number(value) and math.isfinite(value)
+
+
+def _samples(values: object) -> np.ndarray:
+    """Return what was given as an array of floating-point numbers."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        msg = f"values are no array ({error}); wanted numbers of shape (time,)."
+        raise ShapeError(msg) from error
+    if array.dtype.kind in "iu":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "f":
+        msg = (
+            f"values are {type(values).__name__} of type {array.dtype}; wanted real "
+            "numbers of shape (time,), NaN where a sample is missing."
+        )
+        raise ShapeError(msg)
+    return array
+
+
 @dataclass(frozen=True, eq=False)
 class Signal:
     """One channel: evenly sampled values.
 
     Attributes:
-        values: Samples in ``unit``, NaN where missing. Shape (time,).
+        values: Samples in ``unit``, NaN where missing; whole numbers and lists become
+            an array of floating-point numbers. Shape (time,).
         sampling_rate: Hz.
         unit: For example ``mV``, ``mmHg`` or ``NU`` (no unit).
         start: Seconds between the start of the record and the first sample.
 
     Raises:
         UnitError: If the sampling rate is not a positive number or the unit is empty.
-        ShapeError: If the values are empty or not one-dimensional.
+        ShapeError: If the values are no real numbers, empty or not one-dimensional,
+            or the start is not a finite number.
     """
 
     values: Samples
@@ -57,15 +91,25 @@ class Signal:
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
+        if not (_is_finite(self.sampling_rate) and self.sampling_rate > 0):
             msg = (
                 f"sampling rate is {self.sampling_rate!r} Hz; wanted a positive "
                 "number. Correct it in the header: capnet never assumes one."
             )
             raise UnitError(msg)
+        if not isinstance(self.unit, str):
+            msg = (
+                f"the unit is {self.unit!r}; wanted a word, e.g. 'mV', 'mmHg' or 'NU' "
+                "(no unit)."
+            )
+            raise UnitError(msg)
         if not self.unit.strip():
             msg = "the unit is empty; wanted e.g. 'mV', 'mmHg' or 'NU' (no unit)."
             raise UnitError(msg)
+        if not _is_finite(self.start):
+            msg = f"the start is {self.start!r} s; wanted a finite number."
+            raise ShapeError(msg)
+        object.__setattr__(self, "values", _samples(self.values))
         if self.values.ndim != 1 or self.values.size == 0:
             msg = f"values have shape {self.values.shape}; wanted (time,), time >= 1."
             raise ShapeError(msg)
@@ -94,7 +138,8 @@ class Cuff:
             oscillometric cuffs do; None where it did not say.
 
     Raises:
-        ShapeError: If the pressures are not 20 <= DBP < MAP < SBP <= 300 mmHg.
+        ShapeError: If a value is no number, or the pressures are not
+            20 <= DBP < MAP < SBP <= 300 mmHg.
     """
 
     time: float
@@ -104,6 +149,18 @@ class Cuff:
     map: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("time", "sbp", "dbp", "map"):
+            value = getattr(self, name)
+            lacking = value is None and name == "map"
+            if not (_is_number(value) or lacking):
+                msg = (
+                    f"cuff reading has {name} {value!r}; wanted a number in "
+                    f"{'s' if name == 'time' else 'mmHg'}."
+                )
+                raise ShapeError(msg)
+        if math.isnan(self.time):
+            msg = "cuff reading has time nan; wanted seconds since the record's start."
+            raise ShapeError(msg)
         if self.map is not None and not self.dbp < self.map < self.sbp:
             msg = (
                 f"cuff reading at {self.time:g} s has MAP {self.map:g} mmHg; wanted it "
@@ -125,10 +182,13 @@ class Record:
     Attributes:
         subject: Identifier; the unit of every split and statistic.
         channels: Channels by the name the file gives them.
-        age: Years, None when unknown.
+        age: Years, above 0 and below 120; None when unknown.
         cuffs: Pressure readings in the order of time.
         calibration: What kind of reading ``cuffs`` are.
         source: Where the record came from, for provenance.
+
+    Raises:
+        RecordError: If the age is not a possible one.
     """
 
     subject: str
@@ -137,6 +197,16 @@ class Record:
     cuffs: tuple[Cuff, ...] = ()
     calibration: Calibration = "none"
     source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.age is not None and not (
+            _is_finite(self.age) and 0.0 < self.age < _OLDEST
+        ):
+            msg = (
+                f"record {self.subject!r} has age {self.age!r}; wanted years above 0 "
+                f"and below {_OLDEST:g}, or None when it is not known."
+            )
+            raise RecordError(msg)
 
     def find(self, kind: str) -> str | None:
         """Return the name of the channel of a kind (``ecg``, ``ppg``, ``abp``).
@@ -172,7 +242,8 @@ class Record:
             dbp: Diastolic pressure at the arm, mmHg.
 
         Raises:
-            ShapeError: If the pressures are not 20 <= DBP < SBP <= 300 mmHg.
+            ShapeError: If the pressures are no numbers, or not
+                20 <= DBP < SBP <= 300 mmHg.
         """
         first = min((s.start for s in self.channels.values()), default=0.0)
         return self.with_cuffs([Cuff(min(0.0, first), sbp, dbp)], "cuff SBP/DBP")

@@ -69,8 +69,9 @@ Calibration = Literal[
 ]
 """Where the millimetres of mercury of an estimate come from.
 
-``exact`` exists for virtual people only (the simulated brachial SBP/DBP without
-any cuff error); ``invasive SBP/DBP`` is an arterial line read as if it were a cuff.
+``exact`` exists for virtual people only (the simulated SBP/DBP of the site named in
+``cuff_site``, without any cuff error); ``invasive SBP/DBP`` is an arterial line read
+as if it were a cuff.
 """
 
 Role = Literal["deep", "floor", "control"]

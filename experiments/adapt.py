@@ -15,14 +15,22 @@ from omegaconf import DictConfig
 
 from capnet.data.store import load_beats, save_beats
 from capnet.errors import ConfigError
-from capnet.evaluation import evaluate, predictions_frame, print_evaluation
+from capnet.evaluation import evaluate, print_evaluation
 from capnet.models.checkpoint import save_model
 from capnet.models.zoo import load_model
 from capnet.training.pretrain import pretrain
 from experiments import build
 from experiments.door import console, door, folder, plain
 from experiments.results import save_frame, save_json
-from experiments.stages import adapted, floors, observe, people, shots_of, split_of
+from experiments.stages import (
+    adapted,
+    check_unseen,
+    floors,
+    observe,
+    people,
+    shots_of,
+    split_of,
+)
 
 
 def prepared(cfg: DictConfig) -> tuple[Path, Path, Path]:
@@ -73,6 +81,7 @@ def main(cfg: DictConfig) -> None:
     split = split_of(target, plain(cfg.split))
     shots = shots_of(source, target, split, k=cfg.k, seed=cfg.seed)
     test = target.of(split.test)
+    check_unseen(model, test)
     models = adapted(model, shots, {kind["kind"]: kind}, seed=cfg.seed)
     if not models:
         msg = f"strategy {kind['kind']!r} needs labels: k is {cfg.k}, wanted k >= 1."
@@ -90,7 +99,7 @@ def main(cfg: DictConfig) -> None:
     who["labelled"] = [] if shots.labelled is None else sorted(shots.labelled.subjects)
     save_json(who, out / "split.json")
     save_json({str(test.calibration): evaluation.to_dict()}, out / "metrics.json")
-    save_frame(predictions_frame(rows, test), out / "predictions.parquet")
+    save_frame(evaluation.frame(), out / "predictions.parquet")
     print_evaluation(evaluation, console)
     print(save_model(models[kind["kind"]], out / "model"))
 

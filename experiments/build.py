@@ -25,7 +25,7 @@ from capnet.hemodynamics import (
 )
 from capnet.training.pretrain import Pretraining
 
-__all__ = ["check_number", "clinic", "pretraining", "strategy", "whole"]
+__all__ = ["check_number", "clinic", "pretraining", "split", "strategy", "whole"]
 
 _PRESETS: Final[Mapping[str, Mapping[str, Callable[[], Any]]]] = {
     "population": {"usual": Population, "older_clinic": Population.older_clinic},
@@ -158,6 +158,23 @@ def pretraining(settings: Mapping[str, Any]) -> Pretraining:
     """Build the settings of pretraining."""
     made: Pretraining = _make(Pretraining, settings, where="pretraining.settings")
     return made
+
+
+def split(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the settings of a split: shares of pool and unlabelled, and a seed.
+
+    Raises:
+        ConfigError: If one is unknown, missing or no number.
+    """
+    wanted = {"pool": float, "unlabelled": float, "seed": int}
+    if set(settings) != set(wanted):
+        odd = sorted(set(settings) ^ set(wanted))
+        msg = f"split has {sorted(settings)}; wanted {[*wanted]}: see {odd[0]!r}."
+        raise ConfigError(msg)
+    for name, kind in wanted.items():
+        check_number(settings[name], kind, where=f"split.{name}")
+    whole(settings["seed"], least=0, where="split.seed")
+    return dict(settings)
 
 
 def strategy(settings: Mapping[str, Any], **changes: Any) -> Strategy:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
 from capnet.errors import CapnetError, ConfigError
-from experiments.build import whole
+from experiments.build import split, whole
 
 __all__ = ["advance", "console", "door", "folder", "plain"]
 
@@ -32,8 +32,11 @@ def door(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
         try:
             threads = whole(cfg.threads, least=1, where="threads")
             whole(cfg.seed, least=0, where="seed")
-            if "k" in cfg:
-                whole(cfg.k, least=0, where="k")
+            for name, least in (("k", 0), ("resamples", 1)):
+                if name in cfg:
+                    whole(cfg[name], least=least, where=name)
+            if "split" in cfg:
+                split(plain(cfg.split))
             if "calibrations" in cfg and not isinstance(cfg.calibrations, ListConfig):
                 msg = f"calibrations is {cfg.calibrations!r}; wanted a list: [exact]."
                 raise ConfigError(msg)

@@ -9,12 +9,12 @@ and print the path of the report last.
 """
 
 import logging
-import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig
@@ -32,7 +32,7 @@ from capnet.types import Calibration
 from experiments import build
 from experiments.door import console, door, folder, plain
 from experiments.real import real_record
-from experiments.results import leave_benchmark
+from experiments.results import leave_benchmark, peak_memory
 from experiments.stages import (
     adapted,
     floors,
@@ -118,6 +118,11 @@ def judge(
     return Judged(evaluation, models)
 
 
+def _said(model: CentralPressureModel) -> dict[str, Any]:
+    """Return what an adaptation said of itself, without whom it has met."""
+    return {k: v for k, v in model.info["adaptation"].items() if k != "seen"}
+
+
 def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     """Run the road on virtual people, where every error is known.
 
@@ -125,6 +130,12 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         Path of the report.
     """
     out = folder()
+    if cfg.pretrained is not None:
+        msg = (
+            f"pretrained is {cfg.pretrained!r}, but virtual people pretrain their own "
+            "model; leave it out, or give a record: data=wfdb data.record=<path>."
+        )
+        raise ConfigError(msg)
     target = build.clinic(plain(cfg.target))
     chosen = cfg.export.strategy, cfg.export.calibration
     if chosen[0] not in cfg.strategies or chosen[1] not in cfg.calibrations:
@@ -160,7 +171,7 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         "source": f"{virtual.clinic.hash()}, {len(virtual.waves)} virtual subjects",
         "target": f"{target.hash()}, {len(waves)} virtual subjects",
         "adaptation": {
-            c: {n: m.info.get("adaptation") for n, m in j.models.items()}
+            c: {n: _said(m) for n, m in j.models.items() if "adaptation" in m.info}
             for c, j in judged.items()
         },
     }
@@ -188,8 +199,8 @@ def main(cfg: DictConfig) -> None:
         msg = f"data.kind is {cfg.data.kind!r}; wanted one of {', '.join(roads)}."
         raise ConfigError(msg)
     report = roads[cfg.data.kind](cfg, source)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    _log.info("done in %.0f s, peak %.2f GiB", time.monotonic() - begun, peak)
+    seconds = time.monotonic() - begun
+    _log.info("done in %.0f s, peak %.2f GiB", seconds, peak_memory())
     print(report)
 
 

@@ -31,10 +31,14 @@ def main(cfg: DictConfig) -> None:
     model = pretrain(
         beats, settings, seed=cfg.seed, name=cfg.name, progress=cfg.progress
     )
-    last = model.info["history"][-1]
-    console.print(", ".join(f"{name} {value:.3f}" for name, value in last.items()))
+    found = model.info["held_out"]
+    console.print(
+        f"on {found['subjects']} held-out subjects of the source: wave RMSE "
+        f"{found['wave_rmse_mmhg']:.2f}, SBP RMSE {found['sbp_rmse_mmhg']:.2f} mmHg"
+    )
     home = save_model(model, folder() / "model" if cfg.out is None else Path(cfg.out))
-    metrics = {f"{name}_loss": value for name, value in last.items()}
+    said = {"reference_type": beats.reference_type, **found}
+    metrics = {"held_out_of_the_source": said}
     save_card(describe(model, metrics=metrics), home / "card.json")
     print(home)
 

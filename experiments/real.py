@@ -125,11 +125,17 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     kind: Calibration = "exact"
     if record.calibration == "cuff SBP/DBP":
         kind = "cuff SBP/DBP"
+    given = None if cfg.pretrained is None else load_model(cfg.pretrained)
+    if given is not None and given.info.get("calibration") != kind:
+        msg = (
+            f"model {cfg.pretrained!r} was trained with calibration "
+            f"{given.info.get('calibration')!r}; this record needs {kind!r}. Pretrain "
+            "one on beats of that calibration, or leave `pretrained` out."
+        )
+        raise ConfigError(msg)
     virtual = source()
     learnt = virtual.beats(kind)
-    model = (
-        virtual.model(learnt) if cfg.pretrained is None else load_model(cfg.pretrained)
-    )
+    model = virtual.model(learnt) if given is None else given
     model.name = "Bi-LSTM, source only"
     sites: tuple[CuffSite, ...] = ("brachial", "radial")
     if data.cuff is not None:
@@ -150,7 +156,7 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         {
             "record": str(record.source),
             "arterial line": verdict or "accepted",
-            "adaptation": adaptation,
+            "adaptation": {k: v for k, v in adaptation.items() if k != "seen"},
         },
     )
     counts = {
@@ -163,9 +169,9 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     save_json({"record": counts, "provenance": made}, out / "metrics.json")
     alignment = (
         f"The network was pretrained on virtual people and then aligned to the "
-        f"{int(beats.accepted.sum())} accepted beats of this record by MMD with weight "
-        f"{adaptation['lambda']:g}, {adaptation['steps']} steps of LoRA and source "
-        "replay. No label was used: nobody measured this person's central pressure. "
+        f"{adaptation['unlabelled_beats']} accepted and calibrated beats of this "
+        f"record by MMD with weight {adaptation['lambda']:g}, {adaptation['steps']} "
+        "steps of LoRA and source replay. No label was used: nobody measured this person's central pressure. "
         "All beats are one person's, so this MMD is a heuristic, not a test of two "
         f"populations. Age is {'unknown and masked' if data.age is None else data.age}."
     )

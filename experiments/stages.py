@@ -4,9 +4,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from capnet.adaptation.strategies import Shots
-from capnet.data.splits import FewShotSplit, few_shot_split
-from capnet.errors import ConfigError
+from capnet.data.splits import FewShotSplit, few_shot_split, fingerprints
+from capnet.errors import ConfigError, ProtocolError
 from capnet.hemodynamics import Clinic, Waves
 from capnet.models.central import CentralPressureModel
 from capnet.models.classical import (
@@ -20,6 +22,7 @@ from capnet.models.classical import (
     RidgeShrunk,
 )
 from capnet.models.controls import shuffled_ppg
+from capnet.models.estimator import Adaptable
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.types import Calibration, CuffSite
@@ -29,6 +32,7 @@ from experiments.door import advance
 __all__ = [
     "adapted",
     "beats_file",
+    "check_unseen",
     "floors",
     "observe",
     "people",
@@ -85,7 +89,7 @@ def beats_file(calibration: str) -> str:
 
 def split_of(target: Beats, settings: Mapping[str, Any]) -> FewShotSplit:
     """Split a target clinic by subject; the split does not depend on the run's seed."""
-    return few_shot_split(target, **settings)
+    return few_shot_split(target, **build.split(settings))
 
 
 def shots_of(
@@ -112,7 +116,12 @@ def shots_of(
 
 
 def floors(source: Beats, test: Beats, shots: Shots) -> list[Prediction]:
-    """Fit every floor on the source, and the adaptable ones on the k subjects too."""
+    """Fit every floor on the source, and the adaptable ones on the k subjects too.
+
+    Floors do not know where a pressure was taken, so they learn only from beats that
+    were calibrated where those of the test were.
+    """
+    source = source.take(np.isin(source.cuff_site, np.unique(test.cuff_site)))
     ridge = Ridge().fit(source)
     plain = [
         PeripheralMinusConstant().fit(source),
@@ -123,10 +132,10 @@ def floors(source: Beats, test: Beats, shots: Shots) -> list[Prediction]:
     ]
     found = [floor.predict(test) for floor in plain]
     if shots.labelled is not None:
-        found += [
-            adaptable.adapt(shots.labelled).predict(test)
-            for adaptable in (RidgeAffine(ridge), RidgeShrunk(ridge), RidgeRefit(ridge))
-        ]
+        adaptable: list[Adaptable] = [RidgeAffine(ridge)]
+        if shots.k > 1:  # a penalty cannot be chosen on one person
+            adaptable += [RidgeShrunk(ridge), RidgeRefit(ridge)]
+        found += [floor.adapt(shots.labelled).predict(test) for floor in adaptable]
         local = PeripheralMinusConstant().fit(shots.labelled).predict(test)
         found.append(local.replace(k=shots.k, method=f"{local.method}, refitted"))
     return found
@@ -157,6 +166,23 @@ def adapted(
 
 
 _CONTROL = "MMD + LoRA + replay, lambda = 0"
+
+
+def check_unseen(model: CentralPressureModel, test: Beats) -> None:
+    """Refuse to test a model on people it was adapted to.
+
+    Raises:
+        ProtocolError: If it has met one of them, with or without a label.
+    """
+    met = set(model.info.get("adaptation", {}).get("seen", ()))
+    known = [s for s in test.subjects if fingerprints(np.array([s]))[0] in met]
+    if known:
+        msg = (
+            f"{model.name!r} (k = {model.k}) was adapted to {len(known)} of the "
+            f"{len(test.subjects)} subjects it would be tested on, {known[0]!r} among "
+            "them. Evaluate with the split that adapt.py used (split.*)."
+        )
+        raise ProtocolError(msg)
 
 
 def shuffled(

@@ -1,6 +1,7 @@
 """`import capnet` is light; what is missing is said with the way out."""
 
 import json
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,34 @@ import capnet
 for room in pkgutil.iter_modules(capnet.__path__):
     importlib.import_module(f"capnet.{room.name}")
 json.dump(sorted({name.split(".")[0] for name in sys.modules}), sys.stdout)
+"""
+    assert set(said(code)) & set(HEAVY) == set()
+
+
+ROOMS = sorted(module.name for module in pkgutil.iter_modules(capnet.__path__))
+
+
+def test_every_room_is_there_after_import_capnet_alone():
+    code = f"""
+import json, sys
+import capnet
+before = dir(capnet)
+names = [getattr(capnet, room).__name__ for room in {ROOMS!r}]
+json.dump([before, names], sys.stdout)
+"""
+    before, names = said(code)
+    assert names == [f"capnet.{room}" for room in ROOMS]
+    assert set(ROOMS) <= set(before)
+    assert len(set(before)) == len(before)
+
+
+@pytest.mark.parametrize("room", ["metrics", "records", "errors"])
+def test_a_room_is_loaded_alone(room):
+    code = f"""
+import json, sys
+import capnet
+capnet.{room}
+json.dump(sorted({{name.split(".")[0] for name in sys.modules}}), sys.stdout)
 """
     assert set(said(code)) & set(HEAVY) == set()
 

@@ -21,6 +21,12 @@ def record(*names, **changes):
     return Record("p", {name: signal() for name in names}, **changes)
 
 
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Users run without the shape checks of these tests."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
 # Signal
 
 
@@ -47,6 +53,59 @@ def test_an_empty_unit_is_refused(unit):
 def test_empty_values_are_refused():
     with pytest.raises(ShapeError, match=r"shape \(0,\); wanted \(time,\)"):
         signal(n=0)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("rate", [None, "125", True, [125.0]])
+def test_a_sampling_rate_that_is_no_number_is_refused(rate):
+    with pytest.raises(UnitError, match=r"sampling rate is .* Hz; wanted a positive"):
+        signal(rate=rate)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("unit", [None, 5])
+def test_a_unit_that_is_no_word_is_refused(unit):
+    with pytest.raises(UnitError, match=f"unit is {unit!r}; wanted a word"):
+        signal(unit=unit)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("start", [None, "0", float("nan"), float("inf")])
+def test_a_start_that_is_no_time_is_refused(start):
+    with pytest.raises(ShapeError, match=r"start is .* s; wanted a finite number"):
+        signal(start=start)
+
+
+@pytest.mark.parametrize("values", [[1, 2], (1.0, 2.0), np.array([1, 2])])
+def test_numbers_become_an_array_of_floats(values):
+    one = Signal(values, 25.0, "mV")
+    assert isinstance(one.values, np.ndarray)
+    assert one.values.dtype == np.float64
+    np.testing.assert_array_equal(one.values, [1.0, 2.0])
+
+
+def test_an_array_of_floats_is_kept_as_it_is():
+    values = np.arange(5, dtype=np.float32)
+    assert Signal(values, 25.0, "mV").values is values
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    "values", [None, "12", ["1", "2"], [1.0, None], [1j], [True], {"a": 1}]
+)
+def test_values_that_are_no_numbers_are_refused(values):
+    with pytest.raises(ShapeError, match=r"values are .* wanted real numbers"):
+        Signal(values, 25.0, "mV")
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [([[1.0], [1.0, 2.0]], "no array"), (3.0, "shape"), ([[1.0]], "shape"), ([], "0,")],
+)
+def test_values_of_another_shape_are_refused(values, words):
+    with pytest.raises(ShapeError, match=rf"{words}.*wanted .*\(time,\)"):
+        Signal(values, 25.0, "mV")
 
 
 # Cuff
@@ -79,6 +138,23 @@ def test_a_mean_pressure_outside_its_reading_is_refused(mean):
     assert Cuff(time=7, sbp=120, dbp=75, map=90.0).map == 90.0
     with pytest.raises(ShapeError, match=r"at 7 s has MAP .* between DBP 75 and SBP"):
         Cuff(time=7, sbp=120, dbp=75, map=mean)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", ["time", "sbp", "dbp", "map"])
+@pytest.mark.parametrize("value", ["a", None, True])
+def test_a_reading_that_is_no_number_is_refused(name, value):
+    values = {"time": 7, "sbp": 120, "dbp": 80, "map": 90} | {name: value}
+    if (name, value) == ("map", None):
+        assert Cuff(**values).map is None
+        return
+    with pytest.raises(ShapeError, match=rf"has {name} {value!r}; wanted a number in"):
+        Cuff(**values)
+
+
+def test_a_reading_without_a_time_is_refused():
+    with pytest.raises(ShapeError, match="time nan; wanted seconds"):
+        Cuff(time=float("nan"), sbp=120, dbp=80)
 
 
 # Record
@@ -141,6 +217,24 @@ def test_one_impossible_reading_is_refused():
         record("II").with_cuff(75, 120)
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_one_reading_that_is_no_number_is_refused():
+    with pytest.raises(ShapeError, match="has sbp 'a'; wanted a number in mmHg"):
+        record("II").with_cuff("a", 80)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("age", [-5, 0, 120, 300.0, float("nan"), "50", True])
+def test_an_impossible_age_is_refused(age):
+    with pytest.raises(RecordError, match=r"'p' has age .*; wanted years above 0"):
+        record("II", age=age)
+
+
+@pytest.mark.parametrize("age", [None, 0.5, 61, np.float64(119.0)])
+def test_a_possible_age_is_kept(age):
+    assert record("II", age=age).age == age
+
+
 def test_a_record_says_what_it_holds():
     text = repr(record("II", "PLETH"))
     assert "Record('p', age unknown, 0 cuff readings)" in text
@@ -149,12 +243,6 @@ def test_a_record_says_what_it_holds():
 
 
 # Beats: what is refused
-
-
-@pytest.fixture
-def unchecked(monkeypatch):
-    """Users run without the shape checks of these tests."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -32,7 +32,7 @@ class PriorWeights:
 def prior_weights(source: Beats, target: Beats) -> PriorWeights:
     """Estimate target over source density from what needs no label.
 
-    A logistic regression on heart rate, age and cuff (and their squares and products)
+    A logistic regression on heart rate, age, cuff and its site (squares and products)
     tells the two domains apart; its odds are the density ratio. Marginal alignment
     harms when the labels shift; this takes the part of the shift that cheap
     covariates explain away first.
@@ -62,4 +62,5 @@ def prior_weights(source: Beats, target: Beats) -> PriorWeights:
 
 
 def _cheap(beats: Beats) -> np.ndarray:
-    return np.column_stack([beats.hr, beats.cuff, beats.age])
+    site = beats.cuff_site == "radial"
+    return np.column_stack([beats.hr, beats.cuff, site, beats.age])

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, cast
 
 import numpy as np
-import pandas as pd
 import torch
 from peft import PeftModel
 from torch import Tensor
@@ -19,6 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from capnet.adaptation.divergences import mmd
 from capnet.adaptation.lora import LoRA, attach, check_effect, check_gradients, merge
 from capnet.adaptation.prior import prior_weights
+from capnet.data.splits import fingerprints
 from capnet.errors import ConfigError, ProtocolError
 from capnet.models.affine import fit_affine, mean_by_subject
 from capnet.models.bilstm import BiLSTM
@@ -52,7 +52,7 @@ class Shots:
     @property
     def k(self) -> int:
         """Labelled target subjects."""
-        return 0 if self.labelled is None else len(self.labelled.subjects)
+        return 0 if self.labelled is None else len(_seen(self.labelled).subjects)
 
 
 _MEASURED = 512
@@ -150,7 +150,7 @@ class LoRAReplay:
         source = _seen(shots.source)
         rng = np.random.default_rng(seed)
         plan = _Plan(
-            source=_draw(source, "beat", self.steps, self.batch, rng),
+            source=_draw(source.subject, self.steps, self.batch, rng),
             target=np.zeros((self.steps, 0), dtype=np.int64),
         )
         return _tune(self, started, shots, plan, seed, weight=0.0, notes={})
@@ -207,10 +207,9 @@ class MMDLoRAReplay:
         source, target = _seen(shots.source), _seen(shots.unlabelled)
         prior = prior_weights(source, target)
         rng = np.random.default_rng(seed)
-        share = prior.values / prior.values.sum()
         plan = _Plan(
-            source=_draw(source, "beat", self.steps, self.batch, rng, share),
-            target=_draw(target, shots.unit, self.steps, self.batch, rng),
+            source=_draw(source.subject, self.steps, self.batch, rng, prior.values),
+            target=_draw(_units(target, shots.unit), self.steps, self.batch, rng),
         )
         notes = {
             "lambda": self.weight,
@@ -246,25 +245,40 @@ class _Plan:
 
 
 def _draw(
-    beats: Beats,
-    unit: str,
+    units: np.ndarray,
     steps: int,
     batch: int,
     rng: np.random.Generator,
-    share: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw rows for every step; by subject, one beat of each distinct subject."""
-    if unit == "beat":
-        enough = share is not None or len(beats) < batch
-        rows = [
-            rng.choice(len(beats), size=batch, replace=enough, p=share)
-            for _ in range(steps)
-        ]
-        return np.stack(rows)
-    of_subject = [*pd.Series(beats.subject).groupby(beats.subject).indices.values()]
-    drawn = min(batch, len(of_subject))
-    chosen = [rng.permutation(len(of_subject))[:drawn] for _ in range(steps)]
-    return np.array([[rng.choice(of_subject[s]) for s in row] for row in chosen])
+    """Draw rows for every step: distinct units, one row of each, by weight.
+
+    Rows come in the order of a weighted draw without replacement (the largest of log
+    weight + Gumbel noise first); of each unit the first row counts. Fewer rows are
+    drawn where there are fewer units.
+
+    Args:
+        units: What each row belongs to. Shape (row,).
+        steps: How many draws.
+        batch: Rows a step.
+        rng: For the noise.
+        weights: Importance of the rows. Shape (row,).
+
+    Returns:
+        Shape (step, min(batch, units)).
+    """
+    _, code = np.unique(units, return_inverse=True)
+    level = 0.0 if weights is None else np.log(weights + np.finfo(float).tiny)
+    drawn = []
+    for _ in range(steps):
+        order = np.argsort(-(level + rng.gumbel(size=len(code))))
+        _, first = np.unique(code[order], return_index=True)
+        drawn.append(order[np.sort(first)[:batch]])
+    return np.stack(drawn)
+
+
+def _units(beats: Beats, unit: str) -> np.ndarray:
+    return np.arange(len(beats)) if unit == "beat" else beats.subject
 
 
 def _tune(
@@ -338,9 +352,20 @@ def _signed(
     adapted.name, adapted.k = strategy.name, shots.k
     adapted.info = {
         **model.info,
-        "adaptation": {"k": shots.k, **asdict(strategy), **notes},
+        "adaptation": {
+            "k": shots.k,
+            **asdict(strategy),
+            **notes,
+            "seen": _fingerprints(shots),
+        },
     }
     return adapted.eval()
+
+
+def _fingerprints(shots: Shots) -> list[str]:
+    """Say whom the model has met, without their names."""
+    met = [beats for beats in (shots.labelled, shots.unlabelled) if beats is not None]
+    return sorted({f for beats in met for f in fingerprints(beats.subjects)})
 
 
 def _seen(beats: Beats) -> Beats:

@@ -54,6 +54,10 @@ COMPARED: Final = ("wave_rmse", "sbp_rmse")
 """Statistics on which each deep row meets the best floor."""
 
 
+NEGLIGIBLE: Final = 0.05
+"""mmHg (0.05 of an R2): no cuff, catheter or reader could tell such a difference."""
+
+
 @dataclass(frozen=True)
 class MethodScore:
     """One row of the table.
@@ -120,11 +124,14 @@ class Paired:
 
     @property
     def outcome(self) -> Outcome:
-        """``won`` or ``lost`` by a only where the interval is clear of zero."""
+        """``won`` or ``lost`` by a only where the interval is clear of zero.
+
+        A difference below `NEGLIGIBLE` is a tie however sure it is.
+        """
         if self.interval is None:
             return "undecided"
         low, high = self.interval
-        if low <= 0 <= high:
+        if low <= 0 <= high or abs(self.difference) < NEGLIGIBLE:
             return "tied"
         more_is_better = self.metric.endswith("_r2")
         return "won" if (low > 0) == more_is_better else "lost"

@@ -9,11 +9,14 @@ from capnet.errors import ProtocolError
 from capnet.evaluation.content import FigureBlock, Report, Section, TableBlock
 from capnet.evaluation.figures import reasons_figure, strip_figure, time_course_figure
 from capnet.evaluation.protocol import check_same_beats
-from capnet.evaluation.wording import DASH, number
+from capnet.evaluation.wording import DASH, number, signed
 from capnet.prediction import Prediction, pressures
 from capnet.records import Beats, Record
 
 __all__ = ["record_report"]
+
+_NEAR: Final = 5.0
+"""mmHg within which two mean pressures are called the same."""
 
 _LIMITS: Final = (
     "Nobody measured the central pressure of this person. This page gives no error, "
@@ -111,6 +114,30 @@ def _controlled(
     return [max(named, key=lambda p: len(p.method))] if named else deep
 
 
+def _mean_lines(beats: Beats, predictions: Sequence[Prediction]) -> list[str]:
+    """Hold mean pressures against the line's: a check of calibration, no error."""
+    own = beats.waves.get("abp")
+    if own is None:
+        return []
+    found = []
+    for p in (p for p in predictions if p.role != "floor"):
+        apart = p.cmap - own.mean(axis=1)
+        apart = apart[np.isfinite(apart)]
+        if len(apart):
+            share = 100 * float((np.abs(apart) <= _NEAR).mean())
+            mean = signed(float(apart.mean()), 1)
+            found.append(f"{p.method} {mean} mmHg ({share:.0f} % within {_NEAR:g})")
+    if not found:
+        return []
+    return [
+        "Mean pressure hardly falls from the aorta to the arm, so an estimate of it "
+        "can be held against the line's own, beat by beat. This checks calibration; it "
+        f"is no error of central pressure. {'; '.join(found)}. SBP and DBP alone do "
+        "not fix the mean: where the rows lie well above the line, this person's pulse "
+        "is slimmer than that of the virtual people with the same PPG."
+    ]
+
+
 def _estimates_section(
     beats: Beats, predictions: Sequence[Prediction], site: str
 ) -> Section:
@@ -127,7 +154,7 @@ def _estimates_section(
     )
     return Section(
         title=f"Estimates if the line is {site}",
-        paragraphs=tuple(_control_lines(predictions)),
+        paragraphs=(*_mean_lines(beats, predictions), *_control_lines(predictions)),
         tables=(_estimates_table(beats, predictions, site),),
         figures=(figure,),
     )

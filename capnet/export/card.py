@@ -133,5 +133,5 @@ def _plain(value: Any) -> Any:
 def _versions() -> dict[str, str]:
     """What the file was made with."""
     packages = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
-    found = {package: metadata.version(package) for package in packages}
+    found = {p: metadata.version(p).split("+")[0] for p in packages}
     return {"capnet": capnet.__version__, "python": platform.python_version()} | found

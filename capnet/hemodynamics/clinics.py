@@ -25,6 +25,7 @@ from capnet.hemodynamics.waves import Waves
 from capnet.records import Beats
 from capnet.signal.feet import pulse_feet
 from capnet.signal.frontend import RATE, beats_of_windows, smooth
+from capnet.signal.gate import judge_beats
 from capnet.types import (
     N_POINTS,
     BeatWaves,
@@ -146,8 +147,9 @@ class Clinic:
                 person's cuff error keeps its lasting part.
 
         Returns:
-            One row a person, named ``virtual-<clinic>-<index>``. A beat whose feet
-            are not found is refused, with its reason.
+            One row a person, named ``virtual-<clinic>-<index>``. The gate judges the
+            beats as it judges those of a real recording; a beat that it refuses, or
+            whose radial foot is not found, has its reason.
 
         Raises:
             ProtocolError: If the calibration is none that virtual people can have.
@@ -171,26 +173,27 @@ class Clinic:
         onset = -(self.pep_mean + self.pep_sd * np.clip(pep, -2.2, 2.2))
         pulse = self._pulse(waves, onset, day)
         radial = _radial_foot(waves, onset)
-        reason = np.select(
-            [
-                ~np.isfinite(pulse.start),
-                ~np.isfinite(pulse.stop),
-                ~np.isfinite(radial),
-            ],
-            [
-                "no pulse foot after the R peak",
-                "no pulse foot after the next R peak",
-                "no foot of the radial pulse",
-            ],
-            default="",
+        subject = np.array([f"virtual-{self.name}-{i}" for i in person])
+        wave = beats_of_windows(pulse.raw, pulse.start, pulse.stop)
+        pat = (pulse.start - pulse.r_peak) / RATE
+        reason = judge_beats(
+            pulse.raw,
+            pulse.start,
+            pulse.stop,
+            wave,
+            subject=subject,
+            rr=waves.period,
+            pat=pat,
         )
+        lost = (reason == "") & ~np.isfinite(radial)
+        reason[lost] = "no foot of the radial pulse"
         measured = (pulse.stop - pulse.start) / RATE
         return Beats(
-            subject=np.array([f"virtual-{self.name}-{i}" for i in person]),
+            subject=subject,
             beat=np.zeros(len(waves), dtype=np.int64),
             time=np.zeros(len(waves)),
             duration=np.where(np.isfinite(measured), measured, waves.period),
-            ppg=beats_of_windows(pulse.raw, pulse.start, pulse.stop),
+            ppg=wave,
             age=waves.cohort.age,
             cuff=self._cuff(waves, calibration, cuff_site, day),
             cuff_site=np.full(len(waves), str(cuff_site)),
@@ -198,10 +201,7 @@ class Clinic:
             accepted=reason == "",
             reason=reason,
             waves={"radial": _one_beat(waves, "radial", radial)},
-            features={
-                "pat": (pulse.start - pulse.r_peak) / RATE,
-                "hr": 60.0 / waves.period,
-            },
+            features={"pat": pat, "hr": 60.0 / waves.period},
             raw=pulse.raw,
             start=pulse.start,
             stop=pulse.stop,

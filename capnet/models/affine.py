@@ -1,7 +1,6 @@
 """The two-number correction of a wave: an offset and a gain.
 
-It was the few-shot correction that nothing beat below ten labelled subjects: two
-numbers cannot fit the noise of a cuff.
+The gentlest few-shot correction: two numbers cannot fit the noise of a cuff.
 """
 
 import numpy as np

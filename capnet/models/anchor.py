@@ -18,7 +18,7 @@ def anchor_mean(prediction: Prediction, beats: Beats) -> Prediction:
     virtual people; that drop is left alone), but it cannot be told from SBP and DBP:
     the share of the pulse at which it lies runs from 23 to 58 % between people. Where
     a device measured it, the shape alone has to be estimated. What is then printed as
-    MAP is not a prediction.
+    MAP is not a prediction, so the row is a control.
 
     Args:
         prediction: With waves, of these beats.
@@ -48,9 +48,9 @@ def anchor_mean(prediction: Prediction, beats: Beats) -> Prediction:
         reason=np.where(lost, NO_MEAN, prediction.reason),
     )
     return Prediction.from_waveform(
-        f"{prediction.method}, mean anchored",
+        f"{prediction.method}, mean held to the measured one",
         gated,
         shifted,
-        role=prediction.role,
+        role="control",
         k=prediction.k,
     )

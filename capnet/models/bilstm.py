@@ -27,9 +27,7 @@ class BiLSTM(nn.Module):
     .. math:: p = \mathrm{DBP} + (\mathrm{SBP} - \mathrm{DBP})\,(0.4 + y),
 
     so that level and height of the pressure carry over to people beyond the range of
-    those it was trained on, as they do in an artery. (Answering in absolute pressure
-    was worse under shift, most of all at high pressures; a residual over the pulse
-    was no better.)
+    those it was trained on, as they do in an artery.
 
     Args:
         hidden: Units of each direction.

@@ -11,7 +11,13 @@ from capnet.errors import RecordError, UnitError
 from capnet.records import Beats, Cuff, Record, Signal
 from capnet.signal.feet import pulse_feet
 from capnet.signal.fir import LinearPhaseFIR, lowpass_taps
-from capnet.signal.frontend import N_TAPS, RATE, beats_of_windows, smooth
+from capnet.signal.frontend import (
+    LEAST_RATE,
+    N_TAPS,
+    RATE,
+    beats_of_windows,
+    smooth,
+)
 from capnet.signal.gate import LONGEST, judge_beats
 from capnet.signal.grid import on_grid
 from capnet.signal.interpolate import catmull_rom
@@ -142,6 +148,20 @@ def _events(
     return _Events(after, *bounds, from_ecg=name is not None)
 
 
+def _light(record: Record, ppg: str | None) -> Signal:
+    """Return the PPG if it is sampled often enough for the front end."""
+    light = record.signal(ppg if ppg is not None else "ppg")
+    if light.sampling_rate < LEAST_RATE:
+        name = ppg if ppg is not None else record.find("ppg")
+        msg = (
+            f"record {record.subject!r}: the PPG {name!r} is sampled at "
+            f"{light.sampling_rate:g} Hz; wanted at least {LEAST_RATE:g} Hz. Take a "
+            "recording with the full waveform, or correct the rate in its header."
+        )
+        raise UnitError(msg)
+    return light
+
+
 def _on_own_grid(signal: Signal, *, record: Record, what: str) -> Samples:
     stop = signal.start + signal.duration
     grid = on_grid(signal, sampling_rate=RATE, start=signal.start, stop=stop)
@@ -242,9 +262,10 @@ def beats_of(
     Raises:
         RecordError: If there is no PPG, a named channel is missing, or fewer than two
             heart beats are found.
-        UnitError: If a sampling rate is too low.
+        UnitError: If the sampling rate of the PPG (under 25 Hz) or of the ECG (under
+            100 Hz) is too low.
     """
-    light = record.signal(ppg if ppg is not None else "ppg")
+    light = _light(record, ppg)
     start = light.start
     grid = _on_own_grid(light, record=record, what="the PPG")
     smoothed = _smooth_channel(grid)

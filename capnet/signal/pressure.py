@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from capnet.signal.frontend import LEAST_RATE
 from capnet.types import PerBeat, Samples
 
 __all__ = ["BeatPressures", "beat_pressures", "implausible_pressures", "judge_pressure"]
@@ -113,6 +114,11 @@ def judge_pressure(values: Samples, sampling_rate: float) -> str:
     Returns:
         The reason, or "".
     """
+    if sampling_rate < LEAST_RATE:
+        return (
+            f"the pressure is sampled at {sampling_rate:g} Hz, wanted at least "
+            f"{LEAST_RATE:g} Hz"
+        )
     finite = values[np.isfinite(values)]
     seconds = len(finite) / sampling_rate
     if seconds < LEAST_SECONDS:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -12,6 +12,7 @@ from torch import Tensor
 from capnet.data.datamodule import BeatDataModule
 from capnet.data.splits import hold_out
 from capnet.errors import ConfigError, ProtocolError
+from capnet.metrics import rmse, waveform_rmse
 from capnet.models.bilstm import BiLSTM
 from capnet.models.central import BeatTensors, CentralPressureModel
 from capnet.models.estimator import answerable
@@ -139,7 +140,19 @@ def pretrain(
         "torch": torch.__version__.split("+")[0],
         "history": task.history,
     }
-    return CentralPressureModel(net, name=name, info=info).eval()
+    model = CentralPressureModel(net, name=name, info=info).eval()
+    model.info["held_out"] = _held_out(model, validation)
+    return model
+
+
+def _held_out(model: CentralPressureModel, beats: Beats) -> dict[str, Any]:
+    """Measure the finished model on the subjects that it never learned from."""
+    waves, true = model.waves(beats), cast(np.ndarray, beats.reference)
+    return {
+        "subjects": len(beats.subjects),
+        "wave_rmse_mmhg": waveform_rmse(waves, true),
+        "sbp_rmse_mmhg": rmse(waves.max(axis=1), true.max(axis=1)),
+    }
 
 
 def _columns(tensors: BeatTensors) -> tuple[Tensor, ...]:

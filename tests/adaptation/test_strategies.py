@@ -14,6 +14,7 @@ from capnet.adaptation.strategies import (
     Shots,
     ShrunkAffine,
 )
+from capnet.data.splits import fingerprints
 from capnet.errors import AdapterError, ConfigError, ProtocolError, ShapeError
 from capnet.models.affine import apply_affine
 from capnet.models.checkpoint import load, save_model
@@ -421,10 +422,25 @@ def test_the_source_is_drawn_by_its_prior(model, shots, monkeypatch):
     """A clinic of old people replays old virtual people."""
     old = shots.unlabelled.take(shots.unlabelled.age > 60)
     seen = replace(shots, unlabelled=old)
-    strategy = replace(ALIGNED, weight=0.0, steps=20, batch=48)
+    strategy = replace(ALIGNED, weight=0.0, steps=20, batch=6)
     plan, _ = planned(strategy, model, seen, monkeypatch)
     drawn = shots.source.age[plan.source].mean()
     assert drawn > shots.source.age.mean() + 5
+
+
+def test_a_step_replays_distinct_people(model, shots, monkeypatch):
+    """What the MMD compares must be independent: one beat of each person."""
+    plan, _ = planned(replace(ALIGNED, batch=9), model, shots, monkeypatch)
+    for row in plan.source:
+        assert len(set(shots.source.subject[row])) == 9
+
+
+def test_a_model_remembers_whom_it_met_but_not_their_names(model, shots):
+    adapted = ALIGNED.adapt(model, shots, seed=0)
+    seen = adapted.info["adaptation"]["seen"]
+    met = [*shots.labelled.subjects, *shots.unlabelled.subjects]
+    assert set(seen) == set(fingerprints(np.array(met)))
+    assert not set(map(str, met)) & set(seen)
 
 
 @pytest.mark.parametrize("kind", [LoRAReplay, MMDLoRAReplay])

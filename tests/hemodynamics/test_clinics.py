@@ -1,5 +1,4 @@
 import dataclasses
-import math
 
 import numpy as np
 import pytest
@@ -11,7 +10,10 @@ from capnet.hemodynamics import (
     LinearSolver,
     Population,
     Sensor,
+    clinics,
 )
+from capnet.signal.frontend import beats_of_windows
+from capnet.signal.gate import judge_beats
 
 CLINIC = Clinic(
     name="test",
@@ -34,6 +36,10 @@ def waves():
 @pytest.fixture(scope="module")
 def beats(waves):
     return CLINIC.observe(waves, calibration="cuff SBP/DBP")
+
+
+def _with(sensor):
+    return dataclasses.replace(CLINIC, sensor=sensor)
 
 
 def test_beats_are_complete(waves, beats):
@@ -90,8 +96,46 @@ def test_a_finger_without_a_pulse_is_refused_with_its_reason(waves):
         CLINIC, sensor=Sensor(0.0, 0.0, (), (0.0, 0.0), (50.0, 50.0), 0.0)
     )
     beats = dead.observe(waves, calibration="exact")
-    for start, reason in zip(beats.start, beats.reason, strict=True):
-        assert (reason == "no pulse foot after the R peak") == math.isnan(start)
+    lost = np.isnan(beats.start) | np.isnan(beats.stop)
+    assert not beats.accepted.any()
+    np.testing.assert_array_equal(beats.reason == "no pulse foot", lost)
+
+
+def test_the_gate_judges_virtual_beats_as_it_judges_others(waves, beats):
+    loud = dataclasses.replace(CLINIC.sensor, noise=(0.25, 0.25))
+    for seen in (beats, _with(loud).observe(waves, calibration="exact")):
+        wave = beats_of_windows(seen.raw, seen.start, seen.stop)
+        expected = judge_beats(
+            seen.raw,
+            seen.start,
+            seen.stop,
+            wave,
+            subject=seen.subject,
+            rr=waves.period,
+            pat=seen.features["pat"],
+        )
+        radial = np.isfinite(seen.waves["radial"]).all(axis=1)
+        np.testing.assert_array_equal(seen.reason[radial], expected[radial])
+    assert (seen.reason == "noise").sum() > len(seen) / 2
+
+
+@pytest.mark.parametrize(
+    "sensor", [Sensor.source(), Sensor.randomised(), Sensor.clinic()]
+)
+def test_the_gate_believes_nearly_all_of_a_usual_clinic(waves, sensor):
+    beats = _with(sensor).observe(waves, calibration="exact")
+    assert beats.accepted.mean() > 0.9
+
+
+def test_a_beat_without_a_radial_foot_says_so(waves, monkeypatch):
+    def lost(waves, onset):
+        return np.where(np.arange(len(waves)) == 3, np.nan, 0.1)
+
+    monkeypatch.setattr(clinics, "_radial_foot", lost)
+    beats = CLINIC.observe(waves, calibration="exact")
+    assert np.flatnonzero(~beats.accepted).tolist() == [3]
+    assert beats.reason[3] == "no foot of the radial pulse"
+    assert np.isnan(beats.waves["radial"][3]).all()
 
 
 def test_hash_changes_with_content_only():

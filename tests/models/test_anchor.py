@@ -26,7 +26,8 @@ def test_mean_becomes_the_measured_one_and_the_shape_stays():
     after = anchor_mean(before, beats)
     np.testing.assert_allclose(after.cmap, mean)
     np.testing.assert_allclose(after.cpp, before.cpp)
-    assert after.method == "x, mean anchored"
+    assert after.method == "x, mean held to the measured one"
+    assert after.role == "control"
 
 
 def test_anchoring_twice_is_anchoring_once():

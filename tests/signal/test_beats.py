@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from capnet.data.readers import read_record
-from capnet.errors import RecordError
+from capnet.errors import RecordError, UnitError
 from capnet.records import Cuff, Record, Signal
 from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
 from capnet.signal.frontend import RATE, beats_of_windows
@@ -166,6 +166,43 @@ def test_what_is_missing_is_named(record):
     flat = Signal(np.ones(5000), RATE, "NU")
     with pytest.raises(RecordError, match="0 heart beats found in the pulse wave"):
         beats_of(Record("x", {"PLETH": flat}))
+
+
+def slower(record, name, rate):
+    """Keep every so manieth sample of a channel."""
+    signal = record.signal(name)
+    step = round(signal.sampling_rate / rate)
+    return changed(record, name, values=signal.values[::step], sampling_rate=rate)
+
+
+@pytest.mark.parametrize("with_ecg", [True, False])
+@pytest.mark.parametrize("rate", [5.0, 10.0, 250.0 / 11])
+def test_a_pulse_wave_of_too_few_samples_is_refused(record, rate, with_ecg):
+    slow = slower(record, "PLETH", rate)
+    if not with_ecg:
+        slow = replace(slow, channels={"PLETH": slow.channels["PLETH"]})
+    words = rf"PPG 'PLETH' is sampled at {rate:g} Hz; wanted at least 25 Hz"
+    with pytest.raises(UnitError, match=words):
+        beats_of(slow)
+    with pytest.raises(UnitError, match=words):
+        beats_of(slow, ppg="PLETH")
+
+
+def test_a_pulse_wave_of_just_enough_samples_is_read(record, beats):
+    found = beats_of(slower(record, "PLETH", 25.0))
+    assert len(found) == len(beats)
+    assert found.accepted.mean() > 0.9
+
+
+@pytest.mark.parametrize("rate", [0.1, 5.0])
+def test_a_pressure_of_too_few_samples_is_left_out_and_says_why(record, rate):
+    slow = slower(record, "ABP", rate)
+    words = f"the pressure is sampled at {rate:g} Hz, wanted at least 25 Hz"
+    assert abp_verdict(slow) == words
+    assert "abp" not in beats_of(slow).waves
+    with pytest.raises(RecordError, match=words):
+        cuffs_from_abp(slow, every=10.0)
+    assert abp_verdict(slower(record, "ABP", 25.0)) == ""
 
 
 @pytest.mark.data

@@ -64,6 +64,12 @@ def test_verdicts(values, reason):
     assert bool(found) == bool(reason)
 
 
+@pytest.mark.parametrize("rate", [0.1, 5.0, 24.9])
+def test_too_few_samples_are_named(rate):
+    words = f"the pressure is sampled at {rate:g} Hz, wanted at least 25 Hz"
+    assert judge_pressure(np.full(200, 90.0), rate) == words
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "usable"),

@@ -4,6 +4,7 @@ A file is either read exactly, or refused with one error that says what to corre
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from capnet.errors import MissingExtraError, RecordError
@@ -34,14 +35,21 @@ def read_record(
 
     Raises:
         RecordError: If the file is missing, damaged, empty, of an unknown format, or
-            lacks a channel.
+            lacks a channel, or the age is not a possible one.
         UnitError: If a sampling rate, a gain or a wanted unit is missing.
         MissingExtraError: If the package that reads the format is not installed.
     """
+    if not isinstance(path, str | PathLike):
+        msg = (
+            f"the path is {path!r}; wanted text or a Path that names a WFDB header "
+            "(.hea), or its path without suffix."
+        )
+        raise RecordError(msg)
     path = Path(path)
-    header = path if path.suffix == ".hea" else path.with_name(f"{path.name}.hea")
+    header = path if path.suffix == ".hea" else path.parent / f"{path.name}.hea"
     if not header.is_file():
         found = "is of no known format" if path.is_file() else "does not exist"
+        found = "is a folder" if path.is_dir() else found
         msg = (
             f"{path} {found}; wanted a WFDB header (.hea), or its path without suffix."
         )

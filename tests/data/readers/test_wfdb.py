@@ -1,3 +1,4 @@
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -214,6 +215,26 @@ def test_faults_of_segments(tmp_path, text, message):
     header.write_text(text)
     with pytest.raises(RecordError, match=message):
         read_record(header)
+
+
+@pytest.mark.parametrize("path", [None, 5, b"virtual.hea", ["virtual.hea"]])
+def test_what_is_no_path_is_refused(monkeypatch, path):
+    # Users run without the shape checks of these tests.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(RecordError, match=r"path is .*; wanted text or a Path"):
+        read_record(path)
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_folder_is_no_record(monkeypatch, tmp_path, path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecordError, match=r"is a folder; wanted a WFDB header"):
+        read_record(path)
+
+
+def test_an_impossible_age_is_refused(header):
+    with pytest.raises(RecordError, match="'virtual' has age -5; wanted years"):
+        read_record(header, age=-5)
 
 
 def test_nothing_there(tmp_path):

@@ -171,7 +171,8 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         f"The network was pretrained on virtual people and then aligned to the "
         f"{adaptation['unlabelled_beats']} accepted and calibrated beats of this "
         f"record by MMD with weight {adaptation['lambda']:g}, {adaptation['steps']} "
-        "steps of LoRA and source replay. No label was used: nobody measured this person's central pressure. "
+        "steps of LoRA and source replay. No label was used: nobody measured this "
+        "person's central pressure. "
         "All beats are one person's, so this MMD is a heuristic, not a test of two "
         f"populations. Age is {'unknown and masked' if data.age is None else data.age}."
     )

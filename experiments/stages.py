@@ -179,7 +179,7 @@ def check_unseen(model: CentralPressureModel, test: Beats) -> None:
     if known:
         msg = (
             f"{model.name!r} (k = {model.k}) was adapted to {len(known)} of the "
-            f"{len(test.subjects)} subjects it would be tested on, {known[0]!r} among "
+            f"{len(test.subjects)} subjects it would be tested on, {str(known[0])!r} among "
             "them. Evaluate with the split that adapt.py used (split.*)."
         )
         raise ProtocolError(msg)

@@ -76,6 +76,7 @@ def test_a_start_that_is_no_time_is_refused(start):
         signal(start=start)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("values", [[1, 2], (1.0, 2.0), np.array([1, 2])])
 def test_numbers_become_an_array_of_floats(values):
     one = Signal(values, 25.0, "mV")

@@ -90,7 +90,7 @@ def test_evaluate_judges_the_people_that_adapt_never_saw(chain):
     run = chain["judged"]
     assert run.files == HYDRA | {
         *("report.html", "metrics.json", "predictions.parquet", "evaluate.log"),
-        "ranking_exact.png",
+        *("ranking_exact.png", "table.md"),
     }
     assert Path(run.last_line) == run.folder / "report.html"
     frame = frame_of(run)
@@ -237,3 +237,45 @@ def test_beats_of_two_calibrations_do_not_meet(chain, door):
         *("k=3", "resamples=100"),
     )
     assert_refused(run, "source is calibrated by 'cuff SBP/DBP'", "target by 'exact'")
+
+
+def test_nobody_is_tested_on_who_was_adapted_to(chain, door):
+    """Another split than adapt.py's would put people it met into the test."""
+    run = door(
+        "evaluate",
+        f"models=[{chain['adapted'].folder / 'model'}]",
+        f"source_beats={chain['source'].folder / 'beats_exact.npz'}",
+        f"target_beats={chain['target'].folder / 'beats_exact.npz'}",
+        *("k=3", "resamples=100", "split.seed=7"),
+    )
+    assert_refused(
+        run, "was adapted to", "Evaluate with the split", error="ProtocolError"
+    )
+
+
+def test_one_labelled_person_is_enough_for_what_needs_one(chain, door):
+    run = door(
+        "evaluate",
+        f"models=[{chain['model'].folder / 'model'}]",
+        f"source_beats={chain['source'].folder / 'beats_exact.npz'}",
+        f"target_beats={chain['target'].folder / 'beats_exact.npz'}",
+        *("k=1", "resamples=100"),
+    )
+    run.check()
+    methods = {*frame_of(run)["method"]}
+    assert "ridge + affine" in methods
+    assert "ridge refitted" not in methods
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("split.pool=abc", "split.pool is 'abc'; wanted a number"),
+        ("+split.foo=1", "see 'foo'"),
+        ("split.seed=-1", "split.seed = -1"),
+        ("resamples=abc", "resamples is 'abc'; wanted a whole number"),
+    ],
+)
+def test_a_split_is_checked_before_anything_is_read(door, override, words):
+    run = door("evaluate", "models=[x]", "source_beats=x", "target_beats=x", override)
+    assert_refused(run, words)

@@ -45,7 +45,7 @@ def frame_of(run):
 
 
 def test_everything_is_left_in_the_folder_of_the_run(run):
-    assert run.files == LEFT | {"ranking_exact.png", "ranking_cuff.png"}
+    assert run.files == LEFT | {"ranking_exact.png", "ranking_cuff.png", "table.md"}
 
 
 def test_nothing_is_left_where_it_was_started(run):
@@ -270,3 +270,8 @@ def test_a_record_without_a_usable_beat_is_refused_with_the_reasons(shared_data,
     run = door("pipeline", *SHORT, f"data.record={record}", "data.cuff=[120,80]")
     assert_refused(run, "'v102s': none of", "beats was accepted", error="RecordError")
     assert "virtual people" not in run.out  # before any work
+
+
+def test_a_pretrained_model_is_for_real_records(door):
+    run = door("pipeline", *TINY, "pretrained=bilstm-virtual")
+    assert_refused(run, "pretrained is 'bilstm-virtual'", "data=wfdb")

@@ -175,11 +175,11 @@ def check_unseen(model: CentralPressureModel, test: Beats) -> None:
         ProtocolError: If it has met one of them, with or without a label.
     """
     met = set(model.info.get("adaptation", {}).get("seen", ()))
-    known = [s for s in test.subjects if fingerprints(np.array([s]))[0] in met]
+    known = [str(s) for s in test.subjects if fingerprints(np.array([s]))[0] in met]
     if known:
         msg = (
             f"{model.name!r} (k = {model.k}) was adapted to {len(known)} of the "
-            f"{len(test.subjects)} subjects it would be tested on, {str(known[0])!r} among "
+            f"{len(test.subjects)} subjects it would be tested on, {known[0]!r} among "
             "them. Evaluate with the split that adapt.py used (split.*)."
         )
         raise ProtocolError(msg)

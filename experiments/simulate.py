@@ -38,7 +38,7 @@ def waves_by_age(waves: Waves) -> Figure:
 
 
 def summary(waves: Waves) -> Table:
-    """Tabulate mean pressures by decade of age."""
+    """Tabulate pressures and form factors, (MAP - DBP) / PP, by decade of age."""
     table = Table(title="Virtual people by age (mean +- SD, mmHg)")
     for name in (
         "age",
@@ -48,19 +48,26 @@ def summary(waves: Waves) -> Table:
         "brachial SBP",
         "DBP",
         "PP ratio",
+        "form factor: aorta",
+        "brachial",
+        "radial",
     ):
         table.add_column(name, justify="right")
     decade = (waves.cohort.age // 10 * 10).astype(int)
     aortic = waves.systolic("aortic_root"), waves.diastolic("aortic_root")
     arm = waves.systolic("brachial"), waves.diastolic("brachial")
     ratio = (arm[0] - arm[1]) / (aortic[0] - aortic[1])
+    factors = [
+        (waves.mean(site) - waves.diastolic(site))
+        / (waves.systolic(site) - waves.diastolic(site))
+        for site in ("aortic_root", "brachial", "radial")
+    ]
     for age in np.unique(decade):
         rows = decade == age
         columns = (aortic[0], aortic[0] - aortic[1], arm[0], arm[1])
         cells = [f"{c[rows].mean():.0f} +- {c[rows].std():.0f}" for c in columns]
-        table.add_row(
-            f"{age}-{age + 9}", str(rows.sum()), *cells, f"{ratio[rows].mean():.2f}"
-        )
+        shares = [f"{share[rows].mean():.2f}" for share in (ratio, *factors)]
+        table.add_row(f"{age}-{age + 9}", str(rows.sum()), *cells, *shares)
     return table
 
 

@@ -18,6 +18,9 @@ __all__ = ["record_report"]
 _NEAR: Final = 5.0
 """mmHg within which two mean pressures are called the same."""
 
+_SAME: Final = 1e-6
+"""mmHg: rounding."""
+
 _LIMITS: Final = (
     "Nobody measured the central pressure of this person. This page gives no error, "
     "and agreement between methods is no proof that they are right.",
@@ -93,7 +96,9 @@ def _control_lines(predictions: Sequence[Prediction]) -> list[str]:
     for control in (p for p in predictions if p.role == "control"):
         for deep in _controlled(control, predictions):
             gap = _mean(np.abs(deep.csbp - control.csbp))
-            if gap is not None:
+            # A control that only moves the mean says nothing about the signals.
+            pulse = _mean(np.abs(deep.cpp - control.cpp))
+            if gap is not None and pulse is not None and pulse > _SAME:
                 words = f"{number(gap, 1)} mmHg between {deep.method} and"
                 found.append(f"{words} {control.method}")
     if not found:

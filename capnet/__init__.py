@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from capnet import features as features
     from capnet import files as files
     from capnet import hemodynamics as hemodynamics
+    from capnet import lazy as lazy
     from capnet import metrics as metrics
     from capnet import models as models
     from capnet import prediction as prediction
@@ -45,7 +46,7 @@ _HOMES = {
 
 _ROOMS = (
     *("adaptation", "data", "errors", "evaluation", "export", "features", "files"),
-    *("hemodynamics", "metrics", "models", "prediction", "records", "signal"),
+    *("hemodynamics", "lazy", "metrics", "models", "prediction", "records", "signal"),
     *("training", "types", "units"),
 )
 

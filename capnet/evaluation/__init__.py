@@ -3,7 +3,6 @@
 What needs pandas, matplotlib, jinja2 or rich is loaded on first use (PEP 562).
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from capnet.evaluation.aami import compare_with_aami
@@ -11,6 +10,7 @@ from capnet.evaluation.bootstrap import Interval
 from capnet.evaluation.content import FigureBlock, Report, Section, TableBlock
 from capnet.evaluation.evaluate import Evaluation, MethodScore, Paired, evaluate
 from capnet.evaluation.verdict import verdict_lines
+from capnet.lazy import on_first_use
 
 if TYPE_CHECKING:
     from capnet.evaluation.benchmark import benchmark_report
@@ -50,16 +50,4 @@ _HOMES = {
     "write_report": "report",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Load what needs a heavy package from the file it lives in."""
-    if name not in _HOMES:
-        msg = f"module 'capnet.evaluation' has no attribute {name!r}"
-        raise AttributeError(msg)
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

@@ -4,8 +4,9 @@ Every name is loaded on first use, so that importing this room costs no torch an
 onnx. `capnet.export.parity` and `capnet.export.runtime` are modules.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from capnet.lazy import on_first_use
 
 if TYPE_CHECKING:
     from capnet.export.card import write_card
@@ -33,16 +34,4 @@ _HOMES = {
     "write_card": "card",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Load a name from the file it lives in (PEP 562)."""
-    if name not in _HOMES:
-        msg = f"module 'capnet.export' has no attribute {name!r}"
-        raise AttributeError(msg)
-    value: object = getattr(import_module(f"capnet.export.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

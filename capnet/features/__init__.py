@@ -3,8 +3,9 @@
 Names are loaded on first use, so that importing this room costs no pandas.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from capnet.lazy import on_first_use
 
 if TYPE_CHECKING:
     from capnet.features.hrv import Variability, variability
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FEATURES", "Feature", "Variability", "features_of", "variability"]
 
+_HOMES = {
+    "FEATURES": "table",
+    "Feature": "table",
+    "Variability": "hrv",
+    "features_of": "table",
+    "variability": "hrv",
+}
 
-def __getattr__(name: str) -> object:
-    """Load a name from the file it lives in (PEP 562)."""
-    if name not in __all__:
-        msg = f"module 'capnet.features' has no attribute {name!r}"
-        raise AttributeError(msg)
-    home = "table" if "eature" in name or name == "FEATURES" else "hrv"
-    return getattr(import_module(f"capnet.features.{home}"), name)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

@@ -4,8 +4,9 @@ SI inside; mmHg, ml/s and seconds at the public face. The names below are loaded
 first use, so that importing this room imports no torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from capnet.lazy import on_first_use
 
 if TYPE_CHECKING:
     from capnet.hemodynamics.clinics import Clinic
@@ -53,17 +54,4 @@ _HOMES = {
     "simulate": "simulation",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Load a public name from its module (PEP 562)."""
-    if name not in _HOMES:
-        msg = f"module 'capnet.hemodynamics' has no attribute {name!r}"
-        raise AttributeError(msg)
-    module = import_module(f"capnet.hemodynamics.{_HOMES[name]}")
-    value: object = getattr(module, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

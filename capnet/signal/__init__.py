@@ -4,8 +4,9 @@ Filters, resampling, beats, feet, quality. Names are loaded on first use, so tha
 importing this room costs no torch and no neurokit2.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from capnet.lazy import on_first_use
 
 if TYPE_CHECKING:
     from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
@@ -59,10 +60,4 @@ _HOMES = {
     "steep_rises": "rises",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Load a name from the file it lives in (PEP 562)."""
-    if name not in _HOMES:
-        msg = f"module 'capnet.signal' has no attribute {name!r}"
-        raise AttributeError(msg)
-    return getattr(import_module(f"capnet.signal.{_HOMES[name]}"), name)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

@@ -45,7 +45,8 @@ def test_is_one_file_with_one_lstm_node_and_no_custom_operator(folder, proto):
 
 def test_names_no_source_file(folder):
     content = (folder / "model.onnx").read_bytes()
-    for trace in (b".py", b"site-packages", b"File ", b"/work", b"/home"):
+    root = str(Path(__file__).resolve().parents[2]).encode()
+    for trace in (b".py", b"site-packages", b"File ", root, b"/home"):
         assert trace not in content
 
 

@@ -163,7 +163,8 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         "calibration": chosen[1],
         "reference_type": "simulated",
         "held_out_virtual_subjects": scores.subjects,
-        "values_mmhg": dict(scores.values),
+        "units": "mmHg; *_r2 without unit; timing_ms in ms",
+        "values": dict(scores.values),
     }
     save_model(shown, out / "model")
     export_folder(shown, out, metrics=metrics)

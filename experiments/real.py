@@ -1,6 +1,7 @@
 """The end of the road that is a real record: estimates, no errors."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -86,8 +87,7 @@ def estimates(
     cfg: DictConfig,
 ) -> tuple[CentralPressureModel, list[Prediction]]:
     """Align the model to the record without labels and ask everyone."""
-    taken = beats.replace(cuff_site=beats.cuff_site.astype("U8"))
-    taken.cuff_site[:] = site
+    taken = beats.replace(cuff_site=np.full(len(beats), str(site)))
     strategy = build.strategy(
         plain(cfg.strategies.mmd_lora), name="Bi-LSTM, aligned without labels"
     )
@@ -164,7 +164,7 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         "accepted": int(beats.accepted.sum()),
         "reference_type": "none",
         "calibration": beats.calibration,
-        "cuff_readings": [[c.time, c.sbp, c.dbp] for c in record.cuffs],
+        "cuff_readings": [asdict(c) for c in record.cuffs],
     }
     save_json({"record": counts, "provenance": made}, out / "metrics.json")
     alignment = (

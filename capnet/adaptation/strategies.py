@@ -7,7 +7,7 @@ it was. What a strategy may see is in `Shots`; held-out subjects are never among
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
@@ -47,7 +47,7 @@ class Shots:
     source: Beats
     labelled: Beats | None = None
     unlabelled: Beats | None = None
-    unit: str = "subject"
+    unit: Literal["subject", "beat"] = "subject"
 
     @property
     def k(self) -> int:
@@ -152,6 +152,7 @@ class LoRAReplay:
         plan = _Plan(
             source=_draw(source.subject, self.steps, self.batch, rng),
             target=np.zeros((self.steps, 0), dtype=np.int64),
+            measured=_measured(source, shots, rng),
         )
         return _tune(self, started, shots, plan, seed, weight=0.0, notes={})
 
@@ -180,7 +181,7 @@ class MMDLoRAReplay:
     learning_rate: float = 1e-3
     batch: int = 96
     replay: float = 0.5
-    weight: float = 0.3
+    weight: float = 1.0
     name: str = "MMD + LoRA + replay"
 
     def __post_init__(self) -> None:
@@ -210,6 +211,7 @@ class MMDLoRAReplay:
         plan = _Plan(
             source=_draw(source.subject, self.steps, self.batch, rng, prior.values),
             target=_draw(_units(target, shots.unit), self.steps, self.batch, rng),
+            measured=_measured(source, shots, rng, prior.values),
         )
         notes = {
             "lambda": self.weight,
@@ -242,6 +244,9 @@ class _Plan:
 
     source: np.ndarray  # shape: (step, batch)
     target: np.ndarray  # shape: (step, batch), or (step, 0) without alignment
+    # Distinct people between whom the MMD is measured before and after; None without
+    # unlabelled ones. Shape: (row,) each.
+    measured: tuple[np.ndarray, np.ndarray] | None
 
 
 def _draw(
@@ -279,6 +284,21 @@ def _draw(
 
 def _units(beats: Beats, unit: str) -> np.ndarray:
     return np.arange(len(beats)) if unit == "beat" else beats.subject
+
+
+def _measured(
+    source: Beats,
+    shots: Shots,
+    rng: np.random.Generator,
+    weights: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Draw between whom the MMD is measured: rows must be independent."""
+    if shots.unlabelled is None:
+        return None
+    units = _units(_seen(shots.unlabelled), shots.unit)
+    (replayed,) = _draw(source.subject, 1, _MEASURED, rng, weights)
+    (met,) = _draw(units, 1, _MEASURED, rng)
+    return (replayed, met) if min(len(replayed), len(met)) > 1 else None
 
 
 def _tune(
@@ -322,10 +342,9 @@ def _tune(
         after_first_backward=lambda: check_gradients(adapted),
     )
     rows = TensorDataset(torch.from_numpy(plan.source), torch.from_numpy(plan.target))
-    apart = {} if target is None else {"mmd_before": _apart(net, plan, source, target)}
+    apart = {"mmd_before": _apart(net, plan, source, target)}
     fit(task, DataLoader(rows, batch_size=None), epochs=1, progress=False)
-    if target is not None:
-        apart["mmd_after"] = _apart(net, plan, source, target)
+    apart["mmd_after"] = _apart(net, plan, source, target)
     inputs = source.take(torch.arange(min(64, len(source)))).inputs
     check_effect(adapted, model.net, inputs)
     finished = deepcopy(model)
@@ -334,12 +353,15 @@ def _tune(
 
 
 @torch.no_grad()
-def _apart(net: BiLSTM, plan: _Plan, source: BeatTensors, target: BeatTensors) -> float:
-    """Measure the MMD between what is replayed of the source and the target."""
-    replayed = source.take(torch.from_numpy(plan.source.ravel()[:_MEASURED]))
-    met = target.take(torch.arange(min(_MEASURED, len(target))))
-    pairs = [net.features(t.ppg, t.covariates)[1] for t in (replayed, met)]
-    return float(mmd(*pairs))
+def _apart(
+    net: BiLSTM, plan: _Plan, source: BeatTensors, target: BeatTensors | None
+) -> float | None:
+    """Measure the MMD between the replayed source and the target, if there is one."""
+    if plan.measured is None or target is None:
+        return None
+    rows = [torch.from_numpy(r) for r in plan.measured]
+    both = (source.take(rows[0]), target.take(rows[1]))
+    return float(mmd(*(net.features(t.ppg, t.covariates)[1] for t in both)))
 
 
 def _signed(

@@ -344,7 +344,7 @@ def test_without_labels_the_inputs_alone_are_aligned(model, shots):
 
 def test_the_card_of_alignment(shots, adapted):
     note = adapted(ALIGNED).info["adaptation"]
-    assert note["lambda"] == note["weight"] == 0.3
+    assert note["lambda"] == note["weight"] == ALIGNED.weight
     assert note["unlabelled_subjects"] == 15
     assert note["unlabelled_beats"] == 30
     assert 1 <= note["effective_source_beats"] <= len(shots.source)
@@ -433,6 +433,22 @@ def test_a_step_replays_distinct_people(model, shots, monkeypatch):
     plan, _ = planned(replace(ALIGNED, batch=9), model, shots, monkeypatch)
     for row in plan.source:
         assert len(set(shots.source.subject[row])) == 9
+
+
+def test_the_mmd_is_measured_between_distinct_people(model, shots, monkeypatch):
+    plan, _ = planned(ALIGNED, model, shots, monkeypatch)
+    for rows, beats in zip(
+        plan.measured, (shots.source, shots.unlabelled), strict=True
+    ):
+        assert sorted(beats.subject[rows]) == sorted(beats.subjects)
+
+
+def test_one_unlabelled_person_is_not_measured_and_not_in_the_way(model, shots):
+    one = shots.unlabelled.of(shots.unlabelled.subjects[:1])
+    adapted = LoRAReplay(steps=2, lora=TINY).adapt(
+        model, replace(shots, unlabelled=one), seed=0
+    )
+    assert adapted.info["adaptation"]["mmd_before"] is None
 
 
 def test_a_model_remembers_whom_it_met_but_not_their_names(model, shots):

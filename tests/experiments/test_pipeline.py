@@ -188,7 +188,9 @@ def test_a_record_with_a_cuff_reading(header, door):
     assert {*frame_of(run)["site"]} == {"brachial"}
     assert {*frame_of(run)["calibration"]} == {"cuff SBP/DBP"}
     counts = json.loads((run.folder / "metrics.json").read_text())["record"]
-    assert counts["cuff_readings"] == [[0.0, 120.0, 75.0]]
+    (reading,) = counts["cuff_readings"]
+    assert [reading[name] for name in ("time", "sbp", "dbp")] == [0.0, 120.0, 75.0]
+    assert (reading["site"], reading["map"]) == ("brachial", None)
 
 
 @pytest.mark.parametrize(

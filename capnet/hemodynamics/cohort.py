@@ -6,6 +6,7 @@ vascular beds, inflow) follows from these numbers alone.
 
 import io
 import json
+import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from capnet.errors import ConfigError, RecordError, ShapeError
+from capnet.errors import CapnetError, ConfigError, RecordError, ShapeError
 from capnet.files import write_atomic
 from capnet.hemodynamics.arteries import (
     LEFT_ARM,
@@ -24,16 +25,19 @@ from capnet.hemodynamics.arteries import (
     impedance,
     large,
 )
-from capnet.hemodynamics.beds import distribute
-from capnet.hemodynamics.inflow import Ejection
-from capnet.hemodynamics.network import load_network
+from capnet.hemodynamics.beds import Beds, distribute
+from capnet.hemodynamics.blood import Blood
+from capnet.hemodynamics.cases import read_case
+from capnet.hemodynamics.inflow import Ejection, Inflow
+from capnet.hemodynamics.network import Location, Network, load_network
 from capnet.hemodynamics.population import (
     PARAMETERS,
     Population,
     age_statistics,
     reference_pwv,
 )
-from capnet.hemodynamics.wall import ELASTIC_LENGTH
+from capnet.hemodynamics.pwdb import read_pwdb
+from capnet.hemodynamics.wall import ELASTIC_LENGTH, K1, K2, stiffness
 from capnet.types import Site
 from capnet.units import MMHG
 
@@ -52,8 +56,10 @@ ARM_PARAMETERS: Final = (
 )
 """Hidden factors of the left arm, 1 for the textbook's arm."""
 
+_UNITS: Final = {"age": "years", "hr": "bpm", "sv": "ml", "mbp": "mmHg", "pwv": "m/s"}
 _NAMES: Final = (*PARAMETERS, "dbp", *ARM_PARAMETERS)
 _FORMAT: Final = "capnet cohort 1"
+_FORMAT_WITH_BODIES: Final = "capnet cohort with bodies 1"
 
 
 def stream(seed: int, *path: str) -> np.random.Generator:
@@ -118,19 +124,27 @@ class Cohort:
         parameters: Everything else that was drawn, by name: `PARAMETERS`, ``dbp``
             (mmHg, pressure at which the geometry holds) and `ARM_PARAMETERS`.
         provenance: How each part of the cohort was drawn, as JSON.
+        bodies: The arteries, if they were given whole (another simulator's people, a
+            benchmark) instead of being derived from the parameters, of which some may
+            then be missing.
 
     Raises:
-        ShapeError: If a parameter is missing or does not have one value a subject.
+        ShapeError: If a parameter is missing or does not have one value a subject, or
+            there are not as many bodies as subjects.
     """
 
     index: Int[np.ndarray, " subject"]
     age: PerSubject
     parameters: Mapping[str, PerSubject]
     provenance: tuple[str, ...] = ()
+    bodies: Arteries | None = None
 
     def __post_init__(self) -> None:
         missing = set(_NAMES) - set(self.parameters)
-        if missing:
+        if self.bodies is not None and len(self.bodies) != len(self.age):
+            msg = f"there are {len(self.bodies)} bodies; wanted {len(self.age)}."
+            raise ShapeError(msg)
+        if missing and self.bodies is None:
             msg = f"the cohort lacks {sorted(missing)}; wanted {', '.join(_NAMES)}."
             raise ShapeError(msg)
         for name, values in [("age", self.age), *self.parameters.items()]:
@@ -180,6 +194,73 @@ class Cohort:
         origin = {"population": asdict(population), "n": n, "seed": seed}
         return cls(np.arange(n), age, parameters, (json.dumps(origin),))
 
+    @classmethod
+    def from_pwdb(
+        cls, folder: str | Path, subjects: Sequence[int] | None = None
+    ) -> Self:
+        """Take over people of the Pulse Wave Database with their exact bodies.
+
+        ``index`` is PWDB's subject number; ``pwv``, ``len`` and ``dia`` are read off
+        the geometry. See `capnet.hemodynamics.pwdb.read_pwdb`.
+
+        Args:
+            folder: Holds ``pwdb_geometry.npz``, ``pwdb_model_configs.csv`` and
+                ``Q_template.csv``.
+            subjects: PWDB's subject numbers, in the order wanted; all by default.
+
+        Raises:
+            RecordError: If a file is missing or damaged, or lacks a column.
+            ConfigError: If a subject is not there.
+        """
+        people = read_pwdb(folder, subjects)
+        ones = {name: np.ones(len(people.index)) for name in ARM_PARAMETERS}
+        return cls(
+            index=people.index,
+            age=people.age,
+            parameters=people.parameters | ones,
+            provenance=(json.dumps({"pwdb": len(people.index)}),),
+            bodies=people.bodies,
+        )
+
+    @classmethod
+    def from_yaml(
+        cls,
+        path: str | Path,
+        *,
+        overrides: Mapping[str, Mapping[str, float]] | None = None,
+        reference_pressure: float | None = None,
+    ) -> Self:
+        """Take over one network of arteries from a YAML file, such as a benchmark's.
+
+        Its age is unknown (NaN); ``hr``, ``sv`` and ``pout`` are its only parameters.
+        The format is described in `capnet.hemodynamics.cases`.
+
+        Args:
+            path: The file; its inflow lies beside it.
+            overrides: Values for some arteries in place of those in the file, by
+                label: ``{"aorta": {"R0": 12e-3, "h0": 1.2e-3}}``.
+            reference_pressure: At which all radii hold, Pa, in place of the file's.
+
+        Raises:
+            RecordError: If a file is missing, damaged, or no such network.
+            ConfigError: If a value is missing, unknown, or means nothing.
+        """
+        body = read_case(
+            path, overrides=overrides, reference_pressure=reference_pressure
+        )
+        inflow = body.inflow
+        return cls(
+            index=np.arange(1),
+            age=np.full(1, np.nan),
+            parameters={
+                "hr": 60.0 / inflow.period,
+                "sv": inflow.output * inflow.period * 1e6,
+                "pout": body.outflow_pressure / MMHG,
+            },
+            provenance=(json.dumps({"yaml": Path(path).name}),),
+            bodies=body,
+        )
+
     def __len__(self) -> int:
         return len(self.age)
 
@@ -190,8 +271,15 @@ class Cohort:
             raise ConfigError(msg)
         return self.age if name == "age" else self.parameters[name]
 
+    @property
+    def network(self) -> Network:
+        """Which artery joins which, the same in everyone."""
+        return load_network() if self.bodies is None else self.bodies.network
+
     def arteries(self) -> Arteries:
-        """Derive geometry, wall stiffness, vascular beds and inflow of everyone."""
+        """Return the bodies, or derive geometry, walls, beds and inflow of everyone."""
+        if self.bodies is not None:
+            return self.bodies
         p, network = self.parameters, load_network()
 
         def column(values: np.ndarray) -> np.ndarray:
@@ -205,16 +293,22 @@ class Cohort:
         widening = p["dia"][:, None]
         inlet = column(network.inlet_radius) * np.where(behind, widening, 1.0)
         outlet = column(network.outlet_radius) * np.where(wide, widening, 1.0)
+        blood = Blood()
         trunk = fit_stiffness(
-            length=length, inlet_radius=inlet, outlet_radius=outlet, pwv=p["pwv"]
+            length=length,
+            inlet_radius=inlet,
+            outlet_radius=outlet,
+            pwv=p["pwv"],
+            density=blood.density,
         )
         k3 = np.repeat(trunk[:, None], len(network), axis=1)
         k3[:, LEFT_ARM] *= p["arm_stiffness"][:, None]
+        k1, k2 = np.full(len(network), K1), np.full(len(network), K2)
         ejection = Ejection(p["hr"], p["sv"], p["lvet"], p["pft"], p["rfv"])
         beds = distribute(
             network,
             radius=outlet,
-            impedance=impedance(outlet, k3),
+            impedance=impedance(outlet, stiffness(outlet, k1, k2, k3), blood.density),
             resistance=(p["mbp"] - p["pout"]) * MMHG / ejection.output,
             compliance=p["pvc"],
             arm_resistance=p["arm_resistance"],
@@ -230,7 +324,10 @@ class Cohort:
             reference_pressure=p["dbp"] * MMHG,
             outflow_pressure=p["pout"] * MMHG,
             beds=beds,
-            ejection=ejection,
+            k1=k1,
+            k2=k2,
+            blood=blood,
+            inflow=ejection.inflow(),
         )
 
     def plausible(self, waves: Extremes) -> Plausibility:
@@ -273,15 +370,21 @@ class Cohort:
         """Return the people at these rows (indices, a mask or a slice)."""
         parameters = {name: values[rows] for name, values in self.parameters.items()}
         return replace(
-            self, index=self.index[rows], age=self.age[rows], parameters=parameters
+            self,
+            index=self.index[rows],
+            age=self.age[rows],
+            parameters=parameters,
+            bodies=None if self.bodies is None else self.bodies.take(rows),
         )
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Join cohorts; people are numbered anew.
 
+        Where one of them has bodies, those of the others are derived and joined.
+
         Raises:
-            ShapeError: If there is nothing to join.
+            ShapeError: If there is nothing to join, or bodies of different networks.
         """
         if not parts:
             msg = "no cohorts to join; wanted at least one."
@@ -290,6 +393,7 @@ class Cohort:
             k for k in parts[0].parameters if all(k in p.parameters for p in parts)
         ]
         age = np.concatenate([part.age for part in parts])
+        given = any(part.bodies is not None for part in parts)
         return cls(
             index=np.arange(len(age)),
             age=age,
@@ -298,15 +402,29 @@ class Cohort:
                 for k in shared
             },
             provenance=tuple(line for part in parts for line in part.provenance),
+            bodies=Arteries.concatenate([part.arteries() for part in parts])
+            if given
+            else None,
         )
 
     def save(self, path: str | Path) -> None:
-        """Write all drawn numbers to an .npz file (no pickle), whole or not at all."""
-        meta = json.dumps({"format": _FORMAT, "provenance": self.provenance})
+        """Write everything to an .npz file (no pickle), whole or not at all.
+
+        That is the drawn numbers and, where they were given, the bodies.
+        """
         arrays: dict[str, Any] = {
             f"parameter_{name}": values for name, values in self.parameters.items()
         }
-        arrays |= {"index": self.index, "age": self.age, "meta": np.array(meta)}
+        meta: dict[str, Any] = {"format": _FORMAT, "provenance": self.provenance}
+        if self.bodies is not None:
+            bodies, meta["shared"] = _pack(self.bodies)
+            meta["format"] = _FORMAT_WITH_BODIES
+            arrays |= {f"body_{name}": values for name, values in bodies.items()}
+        arrays |= {
+            "index": self.index,
+            "age": self.age,
+            "meta": np.array(json.dumps(meta)),
+        }
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_atomic(Path(path), buffer.getvalue())
@@ -316,26 +434,35 @@ class Cohort:
         """Read what `save` wrote.
 
         Raises:
-            RecordError: If the file is missing or is no saved cohort.
+            RecordError: If the file is missing, damaged, or is no saved cohort.
         """
         path = Path(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             meta = json.loads(str(arrays.pop("meta")))
             index, age = arrays.pop("index"), arrays.pop("age")
-        except (OSError, ValueError, KeyError, EOFError) as error:
+            found = meta.get("format")
+            groups: dict[str, dict[str, np.ndarray]] = {"parameter": {}, "body": {}}
+            for name, values in arrays.items():
+                group, _, rest = name.partition("_")
+                groups[group][rest] = values
+            given = found == _FORMAT_WITH_BODIES
+            bodies = _unpack(groups["body"], meta["shared"]) if given else None
+        except (
+            *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError),
+            *(zipfile.BadZipFile, zlib.error, CapnetError),
+        ) as error:
             msg = (
                 f"{path} cannot be read as a cohort ({error}); wanted a file written "
                 "by Cohort.save. Draw the cohort again from its seed and save it."
             )
             raise RecordError(msg) from error
-        if meta.get("format") != _FORMAT:
-            msg = f"{path} has format {meta.get('format')!r}; wanted {_FORMAT!r}."
+        if found not in (_FORMAT, _FORMAT_WITH_BODIES):
+            msg = f"{path} has format {found!r}; wanted {_FORMAT!r}."
             raise RecordError(msg)
-        prefix = len("parameter_")
-        parameters = {name[prefix:]: values for name, values in arrays.items()}
-        return cls(index, age, parameters, tuple(meta["provenance"]))
+        provenance = tuple(meta["provenance"])
+        return cls(index, age, groups["parameter"], provenance, bodies)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row a subject with every drawn parameter."""
@@ -346,8 +473,63 @@ class Cohort:
     def __repr__(self) -> str:
         if not len(self):
             return "Cohort(no virtual people)"
+        given = "" if self.bodies is None else f", bodies given: {self.network!r}"
+        known = {"age": self.age, **self.parameters}
         rows = "".join(
-            f"\n  {name:<15} {self[name].mean():9.3f} +- {self[name].std():.3f}"
-            for name in ("age", "hr", "sv", "mbp", "pwv")
+            f"\n  {name:<5} {unit:<6} {values.mean():7.1f} +- {values.std():.1f}, "
+            f"{values.min():.1f} to {values.max():.1f}"
+            for name, unit in _UNITS.items()
+            if np.isfinite(values := known.get(name, np.full(1, np.nan))).all()
         )
-        return f"Cohort({len(self)} virtual people){rows}"
+        return f"Cohort({len(self)} virtual people{given}){rows}"
+
+
+_BODY_ARRAYS: Final = (
+    *("length", "inlet_radius", "outlet_radius", "k3"),
+    *("reference_pressure", "outflow_pressure", "viscous", "k1", "k2"),
+)
+_NETWORK_ARRAYS: Final = ("inlet", "outlet", "length", "inlet_radius", "outlet_radius")
+_BED_ARRAYS: Final = ("proximal", "distal", "compliance")
+_INFLOW_ARRAYS: Final = ("period", "time", "flow")
+
+
+def _pack(bodies: Arteries) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the arrays of the bodies by name, and what is no array."""
+    parts = {
+        "": (bodies, _BODY_ARRAYS),
+        "network.": (bodies.network, _NETWORK_ARRAYS),
+        "beds.": (bodies.beds, _BED_ARRAYS),
+        "inflow.": (bodies.inflow, _INFLOW_ARRAYS),
+    }
+    arrays: dict[str, np.ndarray] = {
+        prefix + name: getattr(part, name)
+        for prefix, (part, names) in parts.items()
+        for name in names
+    }
+    return arrays, {
+        "names": bodies.network.name,
+        "sites": {site: list(place) for site, place in bodies.network.sites.items()},
+        "blood": asdict(bodies.blood),
+    }
+
+
+def _unpack(arrays: Mapping[str, np.ndarray], shared: Mapping[str, Any]) -> Arteries:
+    """Return the bodies that `_pack` took apart."""
+
+    def group(prefix: str, names: Sequence[str]) -> dict[str, Any]:
+        return {name: arrays[prefix + name] for name in names}
+
+    sites = {
+        site: Location(int(k), float(x)) for site, (k, x) in shared["sites"].items()
+    }
+    return Arteries(
+        network=Network(
+            name=tuple(shared["names"]),
+            sites=sites,
+            **group("network.", _NETWORK_ARRAYS),
+        ),
+        beds=Beds(**group("beds.", _BED_ARRAYS)),
+        blood=Blood(**shared["blood"]),
+        inflow=Inflow(**group("inflow.", _INFLOW_ARRAYS)),
+        **group("", _BODY_ARRAYS),
+    )

@@ -6,13 +6,19 @@ Only sums and products of admittances occur, never a difference of large numbers
 mass is conserved to the last digits; all operations are differentiable.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush
+from typing import Final, NamedTuple
 
+import numpy as np
+from jaxtyping import Int
 from torch import Tensor, addcmul
 
-__all__ = ["Plan", "Step", "make_plan", "potentials"]
+__all__ = ["Plan", "Step", "Steps", "flatten", "make_plan", "needed", "potentials"]
+
+_GONE: Final[set[int]] = set()
+"""Neighbours of a node that has been removed."""
 
 
 class Step(NamedTuple):
@@ -49,6 +55,32 @@ class Plan:
     steps: tuple[Step, ...]
 
 
+class Steps(NamedTuple):
+    """A `Plan` of elimination as arrays.
+
+    Attributes:
+        node: What is removed. Shape (step,).
+        first: Where the links of each step begin in ``near``. Shape (step + 1,).
+        near, link: Neighbour, and number of the link to it. Shape (share,).
+        bridge_first: Where the bridges of each step begin. Shape (step + 1,).
+        bridge, one, other: Link between two neighbours, and which two, as positions in
+            ``near``. Shape (bridge,).
+        n_nodes, n_links, root: See `Plan`.
+    """
+
+    node: Int[np.ndarray, " step"]
+    first: Int[np.ndarray, " step+1"]
+    near: Int[np.ndarray, " share"]
+    link: Int[np.ndarray, " share"]
+    bridge_first: Int[np.ndarray, " step+1"]
+    bridge: Int[np.ndarray, " bridge"]
+    one: Int[np.ndarray, " bridge"]
+    other: Int[np.ndarray, " bridge"]
+    n_nodes: int
+    n_links: int
+    root: int
+
+
 def make_plan(ends: Sequence[tuple[int, int]], *, n_nodes: int, root: int) -> Plan:
     """Order the removals: always the node with the fewest neighbours next.
 
@@ -63,9 +95,12 @@ def make_plan(ends: Sequence[tuple[int, int]], *, n_nodes: int, root: int) -> Pl
     for a, b in ends:
         near[a].add(b)
         near[b].add(a)
-    left, steps = set(range(n_nodes)) - {root}, []
-    while left:
-        node = min(left, key=lambda n: (len(near[n]), n))
+    queue, steps = [(len(near[n]), n) for n in range(n_nodes) if n != root], []
+    heapify(queue)
+    while queue:
+        degree, node = heappop(queue)
+        if degree != len(near[node]) or near[node] is _GONE:
+            continue  # it has been put there anew
         around = sorted(near[node])
         links = tuple((m, number[frozenset((node, m))]) for m in around)
         bridges = []
@@ -78,8 +113,54 @@ def make_plan(ends: Sequence[tuple[int, int]], *, n_nodes: int, root: int) -> Pl
                 pair = frozenset((a, b))
                 bridges.append((number.setdefault(pair, len(number)), i, j))
         steps.append(Step(node, links, tuple(bridges)))
-        left.discard(node)
+        near[node] = _GONE
+        for a in around:
+            if a != root:
+                heappush(queue, (len(near[a]), a))
     return Plan(root, n_nodes, len(number), link, tuple(steps))
+
+
+def flatten(plan: Plan) -> Steps:
+    """Return a plan as arrays."""
+
+    def integers(values: list[int]) -> np.ndarray:
+        return np.array(values, dtype=np.int64)
+
+    first = np.cumsum([0, *(len(step.links) for step in plan.steps)])
+    bridge_first = np.cumsum([0, *(len(step.bridges) for step in plan.steps)])
+    bridges = [
+        (number, start + i, start + j)
+        for start, step in zip(first[:-1].tolist(), plan.steps, strict=True)
+        for number, i, j in step.bridges
+    ]
+    return Steps(
+        node=integers([step.node for step in plan.steps]),
+        first=first,
+        near=integers([node for step in plan.steps for node, _ in step.links]),
+        link=integers([number for step in plan.steps for _, number in step.links]),
+        bridge_first=bridge_first,
+        bridge=integers([number for number, _, _ in bridges]),
+        one=integers([i for _, i, _ in bridges]),
+        other=integers([j for _, _, j in bridges]),
+        n_nodes=plan.n_nodes,
+        n_links=plan.n_links,
+        root=plan.root,
+    )
+
+
+def needed(plan: Plan, nodes: Set[int]) -> Int[np.ndarray, " some"]:
+    """Return the numbers of the steps, last first, that the potentials of nodes need.
+
+    Args:
+        plan: From `make_plan`.
+        nodes: Whose potentials are wanted.
+    """
+    wanted, numbers = set(nodes), []
+    for number, step in enumerate(plan.steps):
+        if step.node in wanted:  # it needs the neighbours that outlive it
+            wanted.update(node for node, _ in step.links)
+            numbers.append(number)
+    return np.array(numbers[::-1], dtype=np.int64)
 
 
 def potentials(

@@ -1,4 +1,4 @@
-r"""The linear solver: pulse waves in the frequency domain, all subjects at once.
+r"""The linear solver: pulse waves in the frequency domain.
 
 The one-dimensional equations are linearised about each subject's *own* mean pressure,
 which is found first from the nonlinear tube law (linearising about the reference
@@ -9,19 +9,24 @@ pressure errs 6 to 13 times more). Then, for every harmonic, an artery is a two-
     y_p = \tfrac12 Y\,\frac{\tanh h}{h}, \qquad
     y_s = \frac{1 - (h \frac{\tanh h}{h})^2}{Z\,\frac{\tanh h}{h}}, \qquad h^2 = ZY/4
 
-with the series impedance :math:`Z = (8\pi\mu/A^2 + i\omega\rho/A)\,l` and the shunt
-admittance :math:`Y = i\omega C l / (1 + i\omega C \Gamma/\sqrt A)`. Tapered arteries
-are cut into short even ones. Beds are three-element Windkessels.
+with the series impedance :math:`Z = z\,l` and the shunt admittance
+:math:`Y = i\omega C l / (1 + i\omega C \Gamma/\sqrt A)`. Friction is that of steady
+flow, :math:`z = f/A^2 + i\omega\rho/A`, or Womersley's, see
+`capnet.hemodynamics.friction`. Tapered arteries are cut into short even ones. Beds are
+three-element Windkessels.
 
 Differences from the nonlinear equations: no convection, and a compliance that does not
 change within the beat; 0.2 mmHg at the root, up to 1 mmHg in the periphery.
+
+Two engines solve the same equations: ``torch`` here, differentiable, on any device, and
+``fused`` (`capnet.hemodynamics.fused`), compiled for all cores of the processor.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -29,40 +34,34 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from capnet.errors import ConfigError
+from capnet.hemodynamics import fused
 from capnet.hemodynamics.arteries import Arteries
+from capnet.hemodynamics.blocks import in_blocks
+from capnet.hemodynamics.blood import Blood
 from capnet.hemodynamics.cohort import Cohort
-from capnet.hemodynamics.elimination import Plan, make_plan, potentials
-from capnet.hemodynamics.network import (
-    SITES,
-    Location,
-    Network,
-    Tree,
-    load_network,
-    split,
+from capnet.hemodynamics.elimination import (
+    Plan,
+    Steps,
+    flatten,
+    make_plan,
+    needed,
+    potentials,
 )
+from capnet.hemodynamics.friction import womersley
+from capnet.hemodynamics.network import Location, Network, Probe, Tree, split
 from capnet.hemodynamics.spectra import Spectra
-from capnet.hemodynamics.wall import (
-    BLOOD_DENSITY,
-    BLOOD_VISCOSITY,
-    PROFILE,
-    area,
-    compliance,
-    stiffness,
-    wall_viscosity,
-)
-from capnet.types import Site
+from capnet.hemodynamics.wall import area, compliance, stiffness, wall_viscosity
 
-__all__ = ["ArteryTensors", "LinearSolver", "LinearState"]
+__all__ = [
+    "ArteryTensors",
+    "Layout",
+    "LinearSolver",
+    "LinearState",
+    "make_layout",
+]
 
-FRICTION: Final = 2.0 * (PROFILE + 2.0) * math.pi * BLOOD_VISCOSITY
-"""Pa s: pressure gradient per flow times A^2 (8 pi mu for a parabolic profile)."""
-
-_FASTEST: Final = 2.0
-"""Hz: highest heart rate that the accuracy is laid out for."""
-_SLOWEST: Final = 4.0
-"""m/s: lowest wave speed that the accuracy is laid out for."""
-_LONGEST: Final = 1.3
-"""How much longer than the textbook's an artery may be."""
+Engine = Literal["fused", "torch"]
+Friction = Literal["poiseuille", "womersley"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +73,9 @@ class ArteryTensors:
         reference_pressure, outflow_pressure, period: Shape (subject,).
         proximal, distal, capacity: Windkessels. Shape (subject, terminal).
         inflow: Fourier coefficients at the root, mean first. (subject, harmonic).
+        k1, k2: Eh/R = k1 exp(k2 R) + k3. Shape (segment,).
         viscous: Whether a wall is viscous. Shape (segment,).
+        blood: What flows.
     """
 
     length: Float[Tensor, "subject segment"]
@@ -88,25 +89,32 @@ class ArteryTensors:
     distal: Float[Tensor, "subject terminal"]
     capacity: Float[Tensor, "subject terminal"]
     inflow: Complex[Tensor, "subject harmonic"]
+    k1: Float[Tensor, " segment"]
+    k2: Float[Tensor, " segment"]
     viscous: Bool[Tensor, " segment"]
+    blood: Blood
 
 
 @dataclass(frozen=True, eq=False)
 class LinearState:
-    """The solution everywhere.
+    """The solution everywhere; all NaN for a subject whose arteries collapse.
 
     Attributes:
         layout: Where pieces and nodes lie.
+        tensors: What was solved for.
         mean_pressure: At each node, Pa. Shape (node, subject).
         mean_flow: In each piece, m3/s. Shape (piece, subject).
+        residual: Largest change of the mean pressure in the last sweep, Pa. (subject,).
         pressure: Harmonics 1... at each node, Pa. Each of shape (subject, harmonic).
         series: Admittance along each piece. Shape (piece, subject, harmonic).
         left, right: To ground at its inlet and outlet. Same shape.
     """
 
     layout: "Layout"
+    tensors: ArteryTensors
     mean_pressure: Float[Tensor, "node subject"]
     mean_flow: Float[Tensor, "piece subject"]
+    residual: Float[Tensor, " subject"]
     pressure: tuple[Tensor, ...]
     series: Complex[Tensor, "piece subject harmonic"]
     left: Complex[Tensor, "piece subject harmonic"]
@@ -132,6 +140,33 @@ class LinearState:
         along = self.series[place] * (first - last)
         lost = self.left[place] * first if at_inlet else -self.right[place] * last
         return _with_mean(self.mean_flow[piece], along + lost)
+
+    def area_at(
+        self, piece: int, *, at_inlet: bool
+    ) -> Complex[Tensor, "subject harmonic"]:
+        """Return the lumen at an end of a piece, mean first, m2.
+
+        The wall is that of this piece's artery, exactly there.
+        """
+        tree, tensors = self.layout.tree, self.tensors
+        node = int((self.layout.inlet if at_inlet else self.layout.outlet)[piece])
+        artery = int(tree.parent[piece])
+        place = float((tree.begin if at_inlet else tree.end)[piece])
+        first = tensors.inlet_radius[:, artery]
+        radius = first + (tensors.outlet_radius[:, artery] - first) * place
+        k1, k2 = tensors.k1[artery], tensors.k2[artery]
+        beta = stiffness(radius, k1, k2, tensors.k3[:, artery])
+        mean, reference = self.mean_pressure[node], tensors.reference_pressure
+        lumen = area(mean, reference, radius, beta)
+        give = compliance(mean, reference, radius, beta)
+        delay = give * wall_viscosity(radius, lumen) * tensors.viscous[artery]
+        lag = delay[:, None] * _frequencies(tensors)
+        wave = (
+            self.pressure[node]
+            * give[:, None]
+            / torch.complex(torch.ones_like(lag), lag)
+        )
+        return _with_mean(lumen, wave)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,17 +198,41 @@ class Layout:
     plan: Plan
 
 
-def make_layout(
-    network: Network, sites: dict[Site, Location], longest: float
-) -> Layout:
-    """Cut a network at the sites and into short arteries.
+@lru_cache(maxsize=8)
+def _route(layout: Layout, probes: tuple[Probe, ...]) -> tuple[fused.Route, Steps]:
+    """Return a layout as arrays for the fused engine, which reads at the probes."""
+    tree, counts = layout.tree, layout.counts
+    first = np.concatenate([[0], np.cumsum(counts)])
+    piece = np.repeat(np.arange(len(counts)), counts)
+    middle = (np.arange(len(piece)) - first[piece] + 0.5) / counts[piece]
+    span = tree.end - tree.begin
+    ends = np.array([probe.piece for probe in probes], dtype=np.int64)
+    at_inlet = np.array([probe.at_inlet for probe in probes], dtype=np.bool_)
+    read = {*layout.inlet[ends].tolist(), *layout.outlet[ends].tolist()}
+    route = fused.Route(
+        inlet=layout.inlet,
+        outlet=layout.outlet,
+        link=np.array(layout.plan.link, dtype=np.int64),
+        parent=tree.parent,
+        span=span / counts,
+        first=first,
+        place=tree.begin[piece] + span[piece] * middle,
+        bed=layout.beds,
+        probe_piece=ends,
+        probe_inlet=at_inlet,
+        probe_place=np.where(at_inlet, tree.begin[ends], tree.end[ends]),
+        back=needed(layout.plan, read),
+    )
+    return route, flatten(layout.plan)
+
+
+def make_layout(tree: Tree, longest: float) -> Layout:
+    """Cut the pieces of a tree into short even arteries, and order the elimination.
 
     Args:
-        network: The whole arteries.
-        sites: Where waves are taken.
+        tree: From `capnet.hemodynamics.network.split`.
         longest: Greatest length of a short artery in the textbook's body, m.
     """
-    tree = split(network, sites)
     nodes = tree.network.nodes
     inlet = np.searchsorted(nodes, tree.network.inlet)
     outlet = np.searchsorted(nodes, tree.network.outlet)
@@ -182,6 +241,7 @@ def make_layout(
     heads = [order[counts[order] > step] for step in range(int(counts.max()))]
     ends = list(zip(inlet.tolist(), outlet.tolist(), strict=True))
     root = nodes.index(tree.network.root)
+    last = tree.network.terminals
     return Layout(
         tree=tree,
         inlet=inlet,
@@ -192,14 +252,16 @@ def make_layout(
         sizes=tuple(len(head) for head in heads),
         piece=np.concatenate(heads),
         middle=np.concatenate([(k + 0.5) / counts[h] for k, h in enumerate(heads)]),
-        beds=np.searchsorted(nodes, network.outlet[network.terminals]),
+        beds=outlet[last[np.argsort(tree.parent[last])]],
         plan=make_plan(ends, n_nodes=len(nodes), root=root),
     )
 
 
-@cache
-def _packaged_layout(longest: float) -> Layout:
-    return make_layout(load_network(), dict(SITES), longest)
+@lru_cache(maxsize=8)
+def _layout(
+    network: Network, places: tuple[tuple[str, Location], ...], longest: float
+) -> Layout:
+    return make_layout(split(network, dict(places)), longest)
 
 
 @dataclass(frozen=True)
@@ -208,66 +270,169 @@ class LinearSolver:
 
     Attributes:
         harmonics: Highest harmonic of the heart rate.
+        friction: Of oscillating flow: as if it were steady (``poiseuille``, with the
+            velocity profile of the blood) or ``womersley``'s, for which steady flow has
+            a parabolic profile.
         viscoelastic: Whether walls are viscous (Voigt); elastic otherwise.
         max_segment_length: Arteries are cut into even ones up to this long, m.
         sweeps: Passes through the nonlinear tube law that find the mean pressure.
-        single_precision: Waves in complex64 (0.003 mmHg); the mean state and the
-            answer stay double.
+        tolerance: Largest change of the mean pressure in the last sweep, Pa, with
+            which a subject counts as converged.
+        engine: ``fused`` is fast, ``torch`` runs on any device; the same answer.
         device: Where torch computes.
         batch_size: Subjects at once; no influence on the answer beyond rounding.
+        threads: Of the fused engine; all usable cores by default.
 
     Raises:
         ConfigError: If a setting is out of its range.
     """
 
     harmonics: int = 30
+    friction: Friction = "poiseuille"
     viscoelastic: bool = True
     max_segment_length: float = 0.05
-    sweeps: int = 3
-    single_precision: bool = False
+    sweeps: int = 8
+    tolerance: float = 0.1
+    engine: Engine = field(default="fused", metadata={"content": False})
     device: str = field(default="cpu", metadata={"content": False})
-    batch_size: int = field(default=64, metadata={"content": False})
+    batch_size: int = field(default=128, metadata={"content": False})
+    threads: int | None = field(default=None, metadata={"content": False})
 
     def __post_init__(self) -> None:
-        for name in ("harmonics", "sweeps", "batch_size"):
-            if getattr(self, name) < 1:
-                msg = f"{name} is {getattr(self, name)}; wanted at least 1."
+        for name in ("harmonics", "sweeps", "batch_size", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                msg = f"{name} is {value}; wanted at least 1."
                 raise ConfigError(msg)
+        for name, kind in (("engine", Engine), ("friction", Friction)):
+            if getattr(self, name) not in get_args(kind):
+                wanted = " or ".join(get_args(kind))
+                msg = f"{name} is {getattr(self, name)!r}; wanted {wanted}."
+                raise ConfigError(msg)
+        if self.engine == "fused" and self.device != "cpu":
+            msg = (
+                f"the fused engine computes on the cpu; device is {self.device!r}. "
+                "Choose engine='torch' for it."
+            )
+            raise ConfigError(msg)
         if not 1e-3 <= self.max_segment_length <= 0.2:
             msg = (
                 f"max_segment_length is {self.max_segment_length:g} m; wanted 0.001 to "
                 "0.2 (arteries taper, and are even within a segment)."
             )
             raise ConfigError(msg)
+        if not self.tolerance > 0:
+            msg = f"tolerance is {self.tolerance!r} Pa; wanted a positive number."
+            raise ConfigError(msg)
 
     def solve(
         self,
         cohort: Cohort,
-        sites: tuple[Site, ...],
+        sites: tuple[str, ...],
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> Spectra:
         """Simulate a cohort.
 
+        Holds the answer and, besides, only the subjects being solved.
+
         Args:
             cohort: Virtual people.
-            sites: Where waves are wanted.
+            sites: Where waves are wanted, see `Network.locate`.
             progress: Called with the number of people done and of all.
-        """
-        layout, parts = _packaged_layout(self.max_segment_length), []
-        for start in range(0, len(cohort), self.batch_size):
-            batch = cohort.take(slice(start, start + self.batch_size))
-            with torch.inference_mode():
-                tensors = self.tensors(batch.arteries())
-                state = self.propagate(tensors, layout)
-            parts.append(_read_sites(state, sites, tensors.period))
-            if progress is not None:
-                progress(start + len(batch), len(cohort))
-        return Spectra.concatenate(parts)
 
-    def layout(self, network: Network, sites: dict[Site, Location]) -> Layout:
-        """Return how this solver cuts a network of your own."""
-        return make_layout(network, sites, self.max_segment_length)
+        Raises:
+            ConfigError: If a site does not exist.
+        """
+        layout = self.layout(cohort.network, sites)
+        probes = {site: layout.tree.probes[site] for site in sites}
+        answer = self._empty(tuple(sites), len(cohort))
+
+        def work(rows: slice) -> None:
+            arteries = cohort.take(rows).arteries()
+            self._fill(answer.take(rows), arteries, layout, tuple(probes.values()))
+
+        threads = self.threads if self.engine == "fused" else 1
+        blocks = in_blocks(work, len(cohort), size=self.batch_size, threads=threads)
+        for rows in blocks:
+            if progress is not None:
+                progress(rows.stop, len(cohort))
+        return answer
+
+    def waves(
+        self, arteries: Arteries, layout: Layout, probes: Mapping[str, Probe]
+    ) -> Spectra:
+        """Solve for bodies given whole, and read at any ends of pieces.
+
+        Args:
+            arteries: The bodies.
+            layout: From `layout` or `make_layout`, of the same network.
+            probes: Ends of pieces by any name; it becomes the site's.
+        """
+        answer = self._empty(tuple(probes), len(arteries))
+        self._fill(answer, arteries, layout, tuple(probes.values()))
+        return answer
+
+    def _empty(self, sites: tuple[str, ...], subjects: int) -> Spectra:
+        """Return an answer that is to be filled."""
+        shape = (subjects, len(sites), self.harmonics + 1)
+        return Spectra(
+            sites=sites,
+            period=np.empty(subjects),
+            pressure=np.empty(shape, dtype=np.complex128),
+            flow=np.empty(shape, dtype=np.complex128),
+            area=np.empty(shape, dtype=np.complex128),
+            residual=np.empty(subjects),
+        )
+
+    def _fill(
+        self,
+        answer: Spectra,
+        arteries: Arteries,
+        layout: Layout,
+        probes: tuple[Probe, ...],
+    ) -> None:
+        answer.period[:] = arteries.inflow.period
+        if self.engine == "fused":
+            route, steps = _route(layout, probes)
+            fused.run(
+                route,
+                steps,
+                fused.bodies(arteries, viscoelastic=self.viscoelastic),
+                self._equations(arteries.blood),
+                fused.Answer(
+                    answer.pressure, answer.flow, answer.area, answer.residual
+                ),
+            )
+            return
+        with torch.inference_mode():
+            state = self.propagate(self.tensors(arteries), layout)
+            for k, (piece, at_inlet) in enumerate(probes):
+                for name in ("pressure", "flow", "area"):
+                    read = getattr(state, f"{name}_at")
+                    wave = read(piece, at_inlet=at_inlet).cpu().numpy()
+                    getattr(answer, name)[:, k] = wave
+            answer.residual[:] = state.residual.cpu().numpy()
+
+    def layout(
+        self, network: Network, sites: Sequence[str] | Mapping[str, Location]
+    ) -> Layout:
+        """Return how this solver cuts a network.
+
+        Args:
+            network: The whole arteries.
+            sites: Where they are cut besides the network's own sites (at which they
+                always are, so that an answer does not depend on what else was asked).
+
+        Raises:
+            ConfigError: If a site does not exist.
+        """
+        places = dict(network.sites)
+        if isinstance(sites, Mapping):
+            places |= sites
+        else:
+            places |= {site: network.locate(site) for site in sites}
+        return _layout(network, tuple(places.items()), self.max_segment_length)
 
     def tensors(self, arteries: Arteries) -> ArteryTensors:
         """Return what the waves depend on, as float64 tensors on the device."""
@@ -282,12 +447,26 @@ class LinearSolver:
             k3=move(arteries.k3),
             reference_pressure=move(arteries.reference_pressure),
             outflow_pressure=move(arteries.outflow_pressure),
-            period=move(arteries.ejection.period),
+            period=move(arteries.inflow.period),
             proximal=move(arteries.beds.proximal),
             distal=move(arteries.beds.distal),
             capacity=move(arteries.beds.compliance),
-            inflow=move(arteries.ejection.harmonics(self.harmonics)),
-            viscous=move(arteries.viscous),
+            inflow=move(arteries.inflow.harmonics(self.harmonics)),
+            k1=move(arteries.k1),
+            k2=move(arteries.k2),
+            viscous=move(arteries.viscous & self.viscoelastic),
+            blood=arteries.blood,
+        )
+
+    def _equations(self, blood: Blood) -> fused.Equations:
+        steady, viscosity = blood.friction, 0.0
+        if self.friction == "womersley":
+            steady, viscosity = 8.0 * math.pi * blood.viscosity, blood.viscosity
+        return fused.Equations(
+            density=float(blood.density),
+            steady=float(steady),
+            viscosity=float(viscosity),
+            sweeps=self.sweeps,
         )
 
     def propagate(self, tensors: ArteryTensors, layout: Layout) -> LinearState:
@@ -297,31 +476,28 @@ class LinearSolver:
             tensors: What the waves depend on.
             layout: From `layout`, of the same network.
         """
+        equations = self._equations(tensors.blood)
         short = _short_arteries(tensors, layout)
-        nodes, flow, static = _mean_state(tensors, short, layout, self.sweeps)
-        wall = _linearise(short, static, viscous=self.viscoelastic)
-        omega = 2.0 * math.pi / tensors.period[:, None]
-        omega = omega * torch.arange(
-            1, self.harmonics + 1, dtype=omega.dtype, device=omega.device
-        )
-        inflow = tensors.inflow[:, 1:]
+        mean = _mean_state(tensors, short, layout, equations)
+        wall = _linearise(short, mean.static, equations)
+        omega = _frequencies(tensors)
+        series, left, right = _two_ports(wall, omega, layout, equations)
         load = _Load(tensors.proximal.T, tensors.distal.T, tensors.capacity.T)
-        if self.single_precision:
-            wall = _Wall(*(part.float() for part in wall))
-            omega, inflow = omega.float(), inflow.to(torch.complex64)
-            load = _Load(*(part.float() for part in load))
-        series, left, right = _two_ports(wall, omega, layout, self._depth)
-        beds_admittance = _bed_admittance(load, omega)
-        shunts = _gather(left, right, beds_admittance, layout)
+        shunts = _gather(left, right, _bed_admittance(load, omega), layout)
         branches = [series[place] for place in layout.rank.tolist()]
+        inflow = tensors.inflow[:, 1:] + mean.fault[:, None]
         waves = potentials(layout.plan, branches, shunts, inflow)
-        return LinearState(layout, nodes, flow, tuple(waves), series, left, right)
-
-    @property
-    def _depth(self) -> int:
-        """Order of the rational tanh that the longest segment asks for."""
-        speed = math.pi * self.harmonics * _FASTEST / _SLOWEST
-        return _tanh_depth(speed * _LONGEST * self.max_segment_length)
+        return LinearState(
+            layout=layout,
+            tensors=tensors,
+            mean_pressure=mean.nodes + mean.fault,
+            mean_flow=mean.flow + mean.fault,
+            residual=mean.change + mean.fault,
+            pressure=tuple(waves),
+            series=series,
+            left=left,
+            right=right,
+        )
 
 
 class _Short(NamedTuple):
@@ -334,8 +510,25 @@ class _Short(NamedTuple):
     viscous: Tensor
 
 
+class _Mean(NamedTuple):
+    """The mean state.
+
+    Pressure at nodes, flow in pieces, pressure in the middle of shorts, largest change
+    of the last sweep, and what is added to the answer: NaN where an artery collapses.
+    """
+
+    nodes: Tensor
+    flow: Tensor
+    static: Tensor
+    change: Tensor
+    fault: Tensor
+
+
 class _Wall(NamedTuple):
-    """What a short artery opposes to a wave; each of shape (short, subject)."""
+    """What a short artery opposes to a wave; each of shape (short, subject).
+
+    The resistance is that of steady flow, or pi mu l / A^2 for Womersley's.
+    """
 
     resistance: Tensor
     inertance: Tensor
@@ -351,6 +544,13 @@ class _Load(NamedTuple):
     capacity: Tensor
 
 
+def _frequencies(tensors: ArteryTensors) -> Float[Tensor, "subject harmonic"]:
+    """Return the angular frequencies of the harmonics, 1/s."""
+    first = 2.0 * math.pi / tensors.period[:, None]
+    count = tensors.inflow.shape[1]
+    return first * torch.arange(1, count, dtype=first.dtype, device=first.device)
+
+
 def _short_arteries(tensors: ArteryTensors, layout: Layout) -> _Short:
     device = tensors.length.device
 
@@ -364,62 +564,87 @@ def _short_arteries(tensors: ArteryTensors, layout: Layout) -> _Short:
     part = move((end - begin) / layout.counts[layout.piece])[:, None]
     first = tensors.inlet_radius.T[parent]
     radius = first + (tensors.outlet_radius.T[parent] - first) * where
+    k1, k2 = tensors.k1[parent][:, None], tensors.k2[parent][:, None]
     return _Short(
         length=tensors.length.T[parent] * part,
         radius=radius,
-        beta=stiffness(radius, tensors.k3.T[parent]),
+        beta=stiffness(radius, k1, k2, tensors.k3.T[parent]),
         reference=tensors.reference_pressure,
         viscous=tensors.viscous[parent],
     )
 
 
 def _mean_state(
-    tensors: ArteryTensors, short: _Short, layout: Layout, sweeps: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return mean pressure at nodes, mean flow in pieces, mean pressure in segments.
+    tensors: ArteryTensors, short: _Short, layout: Layout, equations: fused.Equations
+) -> _Mean:
+    r"""Find steady flow through lumens that the mean pressure itself sets.
 
-    Steady Poiseuille flow through lumens that the mean pressure itself sets.
+    With :math:`u, v = 1 + (P - P_d)/\beta` at the ends of an even artery, the tube law
+    and :math:`dP/dx = -f Q/A^2` integrate to
+
+    .. math:: P_1 - P_2 = Q\,\frac{f l}{A_d^2}\,
+        \frac{5}{u^4 + u^3 v + u^2 v^2 + u v^3 + v^4} .
     """
     device = short.length.device
     piece = torch.from_numpy(layout.piece).to(device)
-    middle = torch.from_numpy(layout.middle).to(device)[:, None]
     inlet = torch.from_numpy(layout.inlet).to(device)
     outlet = torch.from_numpy(layout.outlet).to(device)
     bed = (1.0 / (tensors.proximal + tensors.distal)).T.unbind(0)
     shunts = dict(zip(layout.beds.tolist(), bed, strict=True))
-    static = short.reference.expand_as(short.length)
     inflow = tensors.inflow[:, 0].real
     empty = torch.zeros(
         len(layout.inlet), short.length.shape[1], dtype=inflow.dtype, device=device
     )
-    for _ in range(sweeps):
-        lumen = area(static, short.reference, short.radius, short.beta)
-        losses = FRICTION * short.length / (lumen * lumen)
-        conductance = 1.0 / empty.index_add(0, piece, losses)
+    lumen = math.pi * short.radius * short.radius
+    rest = equations.steady * short.length / (lumen * lumen)
+    nodes = short.reference.expand(layout.plan.n_nodes, -1)
+    resistance = rest
+    for _ in range(equations.sweeps):
+        conductance = 1.0 / empty.index_add(0, piece, resistance)
         above = potentials(layout.plan, conductance.unbind(0), shunts, inflow)
-        nodes = torch.stack(above) + tensors.outflow_pressure
-        first, last = nodes[inlet], nodes[outlet]
-        static = first[piece] + (last - first)[piece] * middle
-    return nodes, (first - last) * conductance, static
+        before, nodes = nodes, torch.stack(above) + tensors.outflow_pressure
+        flow = (nodes[inlet] - nodes[outlet]) * conductance
+        drop = flow[piece] * resistance
+        first = nodes[inlet][piece] - flow[piece] * _upstream(resistance, layout.sizes)
+        last = first - drop
+        u = 1.0 + (first - short.reference) / short.beta
+        v = 1.0 + (last - short.reference) / short.beta
+        square = u * u + v * v
+        resistance = 5.0 * rest / (square * square + u * v * (square - u * v))
+    with torch.no_grad():
+        change = (nodes - before).abs().amax(0)
+        good = (torch.minimum(u, v).amin(0) > 0) & torch.isfinite(nodes[0])
+        fault = torch.where(good, 0.0, math.nan).to(change.dtype)
+    return _Mean(nodes, flow, 0.5 * (first + last), change, fault)
 
 
-def _linearise(short: _Short, static: Tensor, *, viscous: bool) -> _Wall:
+def _upstream(resistance: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Return the resistance between the inlet of a piece and each of its shorts."""
+    parts = torch.split(resistance, list(sizes))
+    total = [torch.zeros_like(parts[0])]
+    for size, part in zip(sizes[1:], parts, strict=False):
+        total.append((total[-1] + part)[:size])
+    return torch.cat(total)
+
+
+def _linearise(short: _Short, static: Tensor, equations: fused.Equations) -> _Wall:
     """Return resistance, inertance, compliance and Voigt time at the mean state."""
     lumen = area(static, short.reference, short.radius, short.beta)
     give = compliance(static, short.reference, short.radius, short.beta)
-    delay = torch.zeros_like(give)
-    if viscous:
-        delay = give * wall_viscosity(short.radius, lumen) * short.viscous[:, None]
+    drag = equations.steady
+    if equations.viscosity > 0:
+        drag = math.pi * equations.viscosity
+    viscous = short.viscous[:, None]
     return _Wall(
-        resistance=FRICTION * short.length / (lumen * lumen),
-        inertance=BLOOD_DENSITY * short.length / lumen,
+        resistance=drag * short.length / (lumen * lumen),
+        inertance=equations.density * short.length / lumen,
         capacity=give * short.length,
-        delay=delay,
+        delay=give * wall_viscosity(short.radius, lumen) * viscous,
     )
 
 
 def _two_ports(
-    wall: _Wall, omega: Tensor, layout: Layout, depth: int
+    wall: _Wall, omega: Tensor, layout: Layout, equations: fused.Equations
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return series and shunt admittances of every piece, in the order of `Layout`.
 
@@ -430,17 +655,15 @@ def _two_ports(
         return part[:, :, None]
 
     reactance = column(wall.inertance) * omega
-    impedance = torch.complex(
-        column(wall.resistance).expand_as(reactance).contiguous(), reactance
-    )
+    resistance = column(wall.resistance).expand_as(reactance).contiguous()
+    if equations.viscosity > 0:
+        impedance = resistance * womersley(reactance / resistance)
+    else:
+        impedance = torch.complex(resistance, reactance)
     lag = column(wall.delay) * omega
-    give = column(wall.capacity) * omega / (1.0 + lag * lag)
-    admittance = torch.complex(give * lag, give) * 0.5
-    square = impedance * admittance * 0.5
-    top, bottom = (_polynomial(square, c) for c in _tanh_coefficients(depth))
-    ratio = top / bottom
-    shunt = admittance * ratio
-    series = (1.0 - square * ratio * ratio) / (impedance * ratio)
+    give = 0.5 * column(wall.capacity) * omega / (1.0 + lag * lag)
+    times = fused.halvings(_longest(wall, omega, equations))
+    series, shunt = _even(impedance, torch.complex(give * lag, give), times)
     sizes = list(layout.sizes)
     along, aside = torch.split(series, sizes), torch.split(shunt, sizes)
     s, left, right = along[0], aside[0], aside[0]
@@ -457,6 +680,42 @@ def _two_ports(
     done.append((s, left, right))
     joined = [torch.cat(parts) for parts in zip(*reversed(done), strict=True)]
     return joined[0], joined[1], joined[2]
+
+
+def _longest(wall: _Wall, omega: Tensor, equations: fused.Equations) -> float:
+    """Return a bound of |h|^2 over all short arteries and harmonics."""
+    with torch.no_grad():
+        capacity, fastest = wall.capacity, omega.amax()
+        slow = (wall.resistance * capacity).nan_to_num(0.0, 0.0).amax() * fastest
+        fast = (wall.inertance * capacity).nan_to_num(0.0, 0.0).amax() * fastest**2
+        if equations.viscosity > 0:  # Womersley's impedance: at most 8 R + 4/3 i w L
+            slow, fast = 8.0 * slow, 4.0 / 3.0 * fast
+        return 0.25 * float(slow + fast)
+
+
+def _even(impedance: Tensor, half: Tensor, times: int) -> tuple[Tensor, Tensor]:
+    """Return the two-port of even arteries: series and each shunt admittance.
+
+    They are halved until they are at most 1 rad long, where few terms give tanh(h)/h,
+    and the halves are joined again.
+
+    Args:
+        impedance: Of the whole artery.
+        half: Half the admittance of its wall.
+        times: How often they are halved.
+    """
+    part = 0.5**times
+    impedance, half = impedance * part, half * part
+    square = impedance * half * 0.5
+    top, bottom = (_polynomial(square, c) for c in (fused.TOP, fused.BOTTOM))
+    along = impedance * top
+    inverse = (along * bottom).reciprocal()
+    series = (bottom * bottom - square * top * top) * inverse
+    shunt = half * top * along * inverse
+    for _ in range(times):
+        share = series * (series + shunt).reciprocal()
+        series, shunt = 0.5 * series * share, torch.addcmul(shunt, shunt, share)
+    return series, shunt
 
 
 def _bed_admittance(load: _Load, omega: Tensor) -> Tensor:
@@ -484,18 +743,6 @@ def _gather(
     return dict(enumerate(total.unbind(0)))
 
 
-def _read_sites(state: LinearState, sites: tuple[Site, ...], period: Tensor) -> Spectra:
-    probes = [state.layout.tree.probes[site] for site in sites]
-    pressure = [state.pressure_at(p, at_inlet=inlet) for p, inlet in probes]
-    flow = [state.flow_at(p, at_inlet=inlet) for p, inlet in probes]
-    return Spectra(
-        sites=sites,
-        period=period.cpu().numpy(),
-        pressure=torch.stack(pressure, dim=1).cpu().numpy(),
-        flow=torch.stack(flow, dim=1).cpu().numpy(),
-    )
-
-
 def _with_mean(mean: Tensor, waves: Tensor) -> Tensor:
     both = torch.complex(mean, torch.zeros_like(mean))[:, None]
     return torch.cat([both, waves.to(both.dtype)], dim=1)
@@ -508,35 +755,3 @@ def _polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
     for constant in reversed(constants[:-2]):
         total = torch.addcmul(constant, total, x)
     return total
-
-
-@cache
-def _tanh_coefficients(depth: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return numerator and denominator of tanh(h)/h as polynomials in h^2.
-
-    Lambert's continued fraction 1/(1 + h^2/(3 + h^2/(5 + ...))), ``depth`` levels.
-    """
-    after, here = np.array([1.0]), np.array([2.0 * depth - 1.0])
-    for level in range(depth - 1, 0, -1):
-        step = np.polynomial.polynomial.polymulx(after)
-        after, here = (
-            here,
-            np.polynomial.polynomial.polyadd((2.0 * level - 1) * here, step),
-        )
-    top, bottom = after / here[0], here / here[0]
-    return tuple(top.tolist()), tuple(bottom.tolist())
-
-
-@cache
-def _tanh_depth(largest: float) -> int:
-    """Return the levels that give tanh(h)/h to 1e-10 for |h| up to ``largest``."""
-    h = largest * np.exp(1j * np.linspace(0.0, 0.45 * np.pi, 16))
-    for depth in range(4, 40):
-        top, bottom = (
-            np.polynomial.polynomial.polyval(h * h, np.array(c))
-            for c in _tanh_coefficients(depth)
-        )
-        if (abs(top / bottom * h / np.tanh(h) - 1.0) < 1e-10).all():
-            return depth
-    msg = f"segments of {largest:.0f} rad at the highest harmonic; wanted shorter ones."
-    raise ConfigError(msg)

@@ -6,8 +6,10 @@ whose geometry was adapted from Mynard and Smolich 2015.
 """
 
 import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Final, NamedTuple, Self
@@ -67,11 +69,14 @@ class Network:
         length: Metres. Shape (segment,).
         inlet_radius: Metres, at diastolic pressure. Shape (segment,).
         outlet_radius: Metres, at diastolic pressure. Shape (segment,).
+        sites: Places with a name of their own. Every other place can be written
+            ``"artery name@fraction"``, see `locate`.
 
     Raises:
         ShapeError: If the columns do not have one row a segment.
-        ConfigError: If a segment has no length or radius, or the arteries do not
-            form one tree (with loops) that starts at one node and drains everywhere.
+        ConfigError: If a segment has no length or radius, a site lies nowhere, or the
+            arteries do not form one tree (with loops) that starts at one node and
+            drains everywhere.
     """
 
     name: tuple[str, ...]
@@ -80,6 +85,7 @@ class Network:
     length: PerSegment
     inlet_radius: PerSegment
     outlet_radius: PerSegment
+    sites: Mapping[str, Location] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.name)
@@ -92,8 +98,11 @@ class Network:
             raise ConfigError(msg)
         self._check_sizes()
         self._check_topology()
+        for site, location in self.sites.items():
+            self._check_location(site, location)
 
-    def _label(self, segment: int) -> str:
+    def label(self, segment: int) -> str:
+        """Return how messages call the artery in this row."""
         return f"segment {segment + 1} ({self.name[segment]!r})"
 
     def _check_sizes(self) -> None:
@@ -102,14 +111,14 @@ class Network:
             bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
             if len(bad):
                 msg = (
-                    f"{self._label(int(bad[0]))} has {column} {values[bad[0]]:g} m; "
+                    f"{self.label(int(bad[0]))} has {column} {values[bad[0]]:g} m; "
                     "wanted a positive number. Correct it in the table."
                 )
                 raise ConfigError(msg)
         loops = np.flatnonzero(self.inlet == self.outlet)
         if len(loops):
             msg = (
-                f"{self._label(int(loops[0]))} begins and ends at node "
+                f"{self.label(int(loops[0]))} begins and ends at node "
                 f"{self.inlet[loops[0]]}; wanted two different nodes."
             )
             raise ConfigError(msg)
@@ -126,7 +135,7 @@ class Network:
         for segment, node in enumerate(self.inlet.tolist()):
             if node not in fed:
                 msg = (
-                    f"{self._label(segment)} cannot be reached from the root node "
+                    f"{self.label(segment)} cannot be reached from the root node "
                     f"{roots[0]}; connect its inlet node {node} or remove it."
                 )
                 raise ConfigError(msg)
@@ -137,7 +146,7 @@ class Network:
             around = zip(self.inlet.tolist(), self.outlet.tolist(), strict=True)
             if node not in drained and self.inlet[segment] in _reach([node], around):
                 msg = (
-                    f"{self._label(segment)} is part of a loop without an outlet, from "
+                    f"{self.label(segment)} is part of a loop without an outlet, from "
                     f"node {self.inlet[segment]} to {node}; wanted an artery that "
                     "leaves the loop. Add one, or turn this one round."
                 )
@@ -146,13 +155,68 @@ class Network:
         twice = [node for node in ends if ends.count(node) > 1]
         if twice:
             found = [
-                self._label(int(v)) for v in np.flatnonzero(self.outlet == twice[0])
+                self.label(int(v)) for v in np.flatnonzero(self.outlet == twice[0])
             ]
             msg = (
                 f"{' and '.join(found)} end at the same terminal node {twice[0]}; "
                 "wanted one vascular bed an artery. Add a short artery behind them."
             )
             raise ConfigError(msg)
+
+    def _check_location(self, site: str, location: Location) -> None:
+        if not (1 <= location.segment <= len(self) and 0.0 <= location.fraction <= 1.0):
+            msg = (
+                f"site {site!r} is at {location.fraction:g} of segment "
+                f"{location.segment}; wanted a fraction in 0..1 of a segment in "
+                f"1..{len(self)}."
+            )
+            raise ConfigError(msg)
+
+    def locate(self, site: str) -> Location:
+        """Return where a site is.
+
+        Args:
+            site: Name of one of ``sites``, or the name of an artery and how far along
+                it, 0 at its inlet and 1 at its outlet: ``"Left Radial Artery@0.3"``.
+
+        Raises:
+            ConfigError: If there is no such site or artery, several arteries have
+                that name, or the fraction is not within 0..1.
+        """
+        if site in self.sites:
+            return self.sites[site]
+        artery, at, where = site.rpartition("@")
+        rows = [row for row, name in enumerate(self.name) if name == artery]
+        try:
+            fraction = float(where)
+        except ValueError:
+            fraction = math.nan
+        if len(rows) == 1 and 0.0 <= fraction <= 1.0:
+            return Location(rows[0] + 1, fraction)
+        if not at:
+            found = "there is no site of that name"
+        elif not rows:
+            near = get_close_matches(artery, self.name, cutoff=0.5)
+            hint = f"; there is {', '.join(near)}" if near else ""
+            found = f"there is no artery {artery!r}{hint}"
+        elif len(rows) > 1:
+            found = f"{', '.join(map(self.label, rows))} share a name"
+        else:
+            found = f"{where!r} is no fraction in 0..1"
+        named = f"one of {', '.join(self.sites)}, or " if self.sites else ""
+        msg = (
+            f"wanted {named}an artery and a fraction of its length such as "
+            f"'{self.name[0]}@0.5', not {site!r}: {found}."
+        )
+        raise ConfigError(msg)
+
+    def same(self, other: "Network") -> bool:
+        """Tell whether another network has the same arteries between the same nodes."""
+        return self is other or (
+            self.name == other.name
+            and np.array_equal(self.inlet, other.inlet)
+            and np.array_equal(self.outlet, other.outlet)
+        )
 
     def __len__(self) -> int:
         return len(self.name)
@@ -173,7 +237,11 @@ class Network:
         return tuple(sorted({*self.inlet.tolist(), *self.outlet.tolist()}))
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, str]]) -> Self:
+    def from_rows(
+        cls,
+        rows: Iterable[Mapping[str, str]],
+        sites: Mapping[str, Location] | None = None,
+    ) -> Self:
         """Build a network from rows of a table with the packaged file's columns."""
         table = list(rows)
 
@@ -187,6 +255,7 @@ class Network:
             length=np.array(column("length_m"), dtype=np.float64),
             inlet_radius=np.array(column("inlet_radius_m"), dtype=np.float64),
             outlet_radius=np.array(column("outlet_radius_m"), dtype=np.float64),
+            sites=dict(sites or {}),
         )
 
     def __repr__(self) -> str:
@@ -226,47 +295,49 @@ class Tree:
     probes: Mapping[str, Probe]
 
 
-def split(network: Network, locations: Mapping[Site, Location]) -> Tree:
+def split(network: Network, locations: Mapping[str, Location]) -> Tree:
     """Cut arteries where waves are taken, so that each site becomes a node.
 
     Args:
         network: The whole arteries.
-        locations: Where the sites are; at most one site inside an artery.
+        locations: Where the sites are; several may lie in one artery, or at one place.
 
     Raises:
-        ConfigError: If a location does not exist or two share an artery.
+        ConfigError: If a location does not exist.
     """
+    cuts: dict[int, list[float]] = {}
+    for site, location in locations.items():
+        network._check_location(site, location)
+        inside = cuts.setdefault(location.segment - 1, [])
+        if 0.0 < location.fraction < 1.0 and location.fraction not in inside:
+            inside.append(location.fraction)
     inlet, outlet = network.inlet.tolist(), network.outlet.tolist()
     parent = list(range(len(network)))
     begin, end = [0.0] * len(network), [1.0] * len(network)
-    probes: dict[str, Probe] = {}
+    pieces: dict[int, list[int]] = {}
     fresh = max(network.nodes) + 1
-    for site, (segment, fraction) in locations.items():
-        row = segment - 1
-        if not (0 <= row < len(network) and 0.0 <= fraction <= 1.0):
-            msg = (
-                f"site {site!r} is at {fraction:g} of segment {segment}; wanted a "
-                f"fraction in 0..1 of a segment in 1..{len(network)}."
-            )
-            raise ConfigError(msg)
-        if 0.0 < fraction < 1.0:
-            if end[row] < 1.0:
-                msg = (
-                    f"site {site!r} shares the inside of {network._label(row)} with "
-                    "another site; wanted one site an artery."
-                )
-                raise ConfigError(msg)
+    for row, inside in cuts.items():
+        pieces[row] = [row]
+        for fraction in sorted(inside):
+            before = pieces[row][-1]
+            pieces[row].append(len(parent))
             inlet.append(fresh)
-            outlet.append(outlet[row])
+            outlet.append(outlet[before])
             parent.append(row)
             begin.append(fraction)
             end.append(1.0)
-            outlet[row], end[row] = fresh, fraction
+            outlet[before], end[before] = fresh, fraction
             fresh += 1
-        probes[site] = Probe(row, at_inlet=fraction == 0.0)
+    probes = {
+        site: Probe(segment_pieces[0], at_inlet=True)
+        if fraction == 0.0
+        else Probe(next(p for p in segment_pieces if end[p] == fraction), False)
+        for site, (segment, fraction) in locations.items()
+        for segment_pieces in [pieces[segment - 1]]
+    }
     rows, first, last = np.array(parent), np.array(begin), np.array(end)
     taper = (network.outlet_radius - network.inlet_radius)[rows]
-    pieces = Network(
+    tree = Network(
         name=tuple(network.name[row] for row in parent),
         inlet=np.array(inlet, dtype=np.int64),
         outlet=np.array(outlet, dtype=np.int64),
@@ -274,31 +345,36 @@ def split(network: Network, locations: Mapping[Site, Location]) -> Tree:
         inlet_radius=network.inlet_radius[rows] + taper * first,
         outlet_radius=network.inlet_radius[rows] + taper * last,
     )
-    return Tree(pieces, rows, first, last, probes)
+    return Tree(tree, rows, first, last, probes)
 
 
 @cache
 def load_network() -> Network:
     """Return the packaged tree of 116 arteries (left and right, head to foot)."""
     table = files("capnet.hemodynamics") / "tables" / "network_116_pwdb.csv"
-    return Network.from_rows(csv.DictReader(table.read_text("utf-8").splitlines()))
+    rows = csv.DictReader(table.read_text("utf-8").splitlines())
+    return Network.from_rows(rows, {str(site): where for site, where in SITES.items()})
 
 
-def parse_sites(sites: Sequence[str]) -> tuple[Site, ...]:
-    """Return the sites as a tuple after checking that each exists.
+def parse_sites(sites: Sequence[str], network: Network) -> tuple[str, ...]:
+    """Return the sites as a tuple, each once, after checking that each exists.
+
+    Args:
+        sites: Named sites of the network, or places such as ``"artery@0.3"``.
+        network: Where they should be.
 
     Raises:
         ConfigError: If there is no site, or one is not known.
     """
-    known = {str(site): site for site in SITES}
-    unknown = [site for site in sites if site not in known]
-    if unknown or not sites:
+    if not sites:
         msg = (
-            f"sites are {list(sites)}; wanted at least one of {', '.join(known)}"
-            f"{f', not {unknown[0]!r}' if unknown else ''}."
+            f"no sites were named; wanted at least one of {', '.join(network.sites)}"
+            f" or an artery and a fraction such as '{network.name[0]}@0.5'."
         )
         raise ConfigError(msg)
-    return tuple(dict.fromkeys(known[site] for site in sites))
+    for site in sites:
+        network.locate(site)
+    return tuple(dict.fromkeys(sites))
 
 
 def _reach(start: Iterable[int], edges: Iterable[tuple[int, int]]) -> set[int]:

@@ -7,8 +7,9 @@ r"""The arterial wall: how the lumen follows the pressure.
 
 with the reference area :math:`A_d` at the subject's diastolic pressure, an
 empirical stiffness :math:`E h / R = k_1 e^{k_2 R} + k_3`, and a Voigt viscosity.
-Constants: Charlton 2019 (PWDB); form: Olufsen 1999, Alastruey 2011. All SI.
-Everything works alike on numpy arrays and torch tensors.
+Form: Olufsen 1999, Alastruey 2011; the constants below are those of the packaged
+network (PWDB, Charlton 2019). All SI. Everything works alike on numpy arrays and
+torch tensors.
 """
 
 import math
@@ -18,12 +19,9 @@ import numpy as np
 from torch import Tensor
 
 __all__ = [
-    "BLOOD_DENSITY",
-    "BLOOD_VISCOSITY",
     "ELASTIC_LENGTH",
     "K1",
     "K2",
-    "PROFILE",
     "area",
     "compliance",
     "exponential_stiffness",
@@ -33,16 +31,10 @@ __all__ = [
     "wall_viscosity",
 ]
 
-BLOOD_DENSITY: Final = 1060.0
-"""kg/m3."""
-BLOOD_VISCOSITY: Final = 2.5e-3
-"""Pa s."""
-PROFILE: Final = 2.0
-"""Velocity profile exponent zeta: 2 is parabolic, so friction is Poiseuille's."""
 K1: Final = 3.0e5
-"""Pa (3e6 g/s2/cm)."""
+"""Pa (3e6 g/s2/cm), of the packaged network."""
 K2: Final = -1350.0
-"""1/m (-13.5 1/cm)."""
+"""1/m (-13.5 1/cm), of the packaged network."""
 VISCOSITY_FLOOR: Final = 0.6
 """kg/s (600 g/s): wall viscosity of a wide artery."""
 VISCOSITY_SLOPE: Final = 1.5e-3
@@ -53,30 +45,44 @@ ELASTIC_LENGTH: Final = 0.011
 Array = TypeVar("Array", np.ndarray, Tensor)
 
 
-def exponential_stiffness(radius: Array) -> Array:
-    """Return k1 exp(k2 R), Pa: the part of Eh/R that all subjects share."""
-    return K1 * math.e ** (K2 * radius)
-
-
-def relative_stiffness(radius: Array, k3: Array) -> Array:
-    """Return Eh/R, Pa.
+def exponential_stiffness(radius: Array, k1: Array, k2: Array) -> Array:
+    """Return k1 exp(k2 R), Pa: the part of Eh/R that all subjects share.
 
     Args:
-        radius: Lumen radius at diastolic pressure, m.
-        k3: Stiffness of wide arteries, Pa, fitted to the subject's pulse wave speed.
+        radius: Lumen radius at the reference pressure, m.
+        k1: Pa.
+        k2: 1/m.
     """
-    whole: Array = exponential_stiffness(radius) + k3
+    whole: Array = k1 * math.e ** (k2 * radius)
     return whole
 
 
-def stiffness(radius: Array, k3: Array) -> Array:
-    """Return beta = 4/3 Eh/R of the tube law, Pa."""
-    return relative_stiffness(radius, k3) * (4.0 / 3.0)
+def relative_stiffness(radius: Array, k1: Array, k2: Array, k3: Array) -> Array:
+    """Return Eh/R, Pa.
+
+    Args:
+        radius: Lumen radius at the reference pressure, m.
+        k1: Pa.
+        k2: 1/m.
+        k3: Stiffness of wide arteries, Pa, fitted to the subject's pulse wave speed.
+    """
+    whole: Array = exponential_stiffness(radius, k1, k2) + k3
+    return whole
 
 
-def pulse_wave_speed(beta: Array) -> Array:
-    """Return the wave speed at diastolic pressure, sqrt(beta / 2 rho), m/s."""
-    return (beta / (2.0 * BLOOD_DENSITY)) ** 0.5
+def stiffness(radius: Array, k1: Array, k2: Array, k3: Array) -> Array:
+    """Return beta = 4/3 Eh/R of the tube law, Pa; see `relative_stiffness`."""
+    return relative_stiffness(radius, k1, k2, k3) * (4.0 / 3.0)
+
+
+def pulse_wave_speed(beta: Array, density: float) -> Array:
+    """Return the wave speed at the reference pressure, sqrt(beta / 2 rho), m/s.
+
+    Args:
+        beta: Pa, see `stiffness`.
+        density: Of the blood, kg/m3.
+    """
+    return (beta / (2.0 * density)) ** 0.5
 
 
 def area(pressure: Array, reference: Array, radius: Array, beta: Array) -> Array:

@@ -4,10 +4,12 @@ import numpy as np
 
 from capnet.hemodynamics.arteries import Arteries
 from capnet.hemodynamics.beds import Beds
+from capnet.hemodynamics.blood import Blood
 from capnet.hemodynamics.cohort import ARM_PARAMETERS, Cohort
 from capnet.hemodynamics.inflow import Ejection
 from capnet.hemodynamics.network import Network
 from capnet.hemodynamics.population import PARAMETERS, age_statistics, reference_pwv
+from capnet.hemodynamics.wall import K1, K2
 
 
 def textbook(ages=(25.0, 35.0, 45.0, 55.0, 65.0, 75.0)):
@@ -18,6 +20,12 @@ def textbook(ages=(25.0, 35.0, 45.0, 55.0, 65.0, 75.0)):
     parameters["dbp"] = age_statistics("dbp", age)[0]
     parameters |= {name: np.ones(len(age)) for name in ARM_PARAMETERS}
     return Cohort(np.arange(len(age)), age, parameters)
+
+
+def inflow(subjects=1, *, hr=70.0, sv=70.0):
+    """What an average heart ejects, the same in everyone."""
+    values = (hr, sv, 282.0, 79.0, 0.73)
+    return Ejection(*(np.full(subjects, value) for value in values)).inflow()
 
 
 def network(inlet, outlet, *, length=0.1, radius=5e-3):
@@ -47,5 +55,8 @@ def arteries(tree, *, k3=5e4, proximal=1e8, distal=1e9, capacity=1e-9, pressure=
         reference_pressure=one(pressure),
         outflow_pressure=one(0.0),
         beds=Beds(*beds),
-        ejection=Ejection(one(70.0), one(70.0), one(282.0), one(79.0), one(0.73)),
+        k1=np.full(n, K1),
+        k2=np.full(n, K2),
+        blood=Blood(),
+        inflow=inflow(),
     )

@@ -1,14 +1,16 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from capnet.errors import ConfigError, RecordError, ShapeError
-from capnet.hemodynamics.arteries import impedance
+from capnet.hemodynamics.arteries import Arteries, impedance
 from capnet.hemodynamics.cohort import Cohort
 from capnet.hemodynamics.population import Deviate, NormalAge, Population, UniformAge
+from capnet.hemodynamics.wall import stiffness
 from capnet.units import MMHG
-from tests.hemodynamics.people import textbook
+from tests.hemodynamics.people import arteries, network, textbook
 
 
 def _same(a, b):
@@ -40,6 +42,77 @@ def test_damaged_files_are_refused(tmp_path):
         Cohort.load(path)
     path.write_bytes(b"nothing")
     with pytest.raises(RecordError, match=r"written by Cohort\.save"):
+        Cohort.load(path)
+
+
+def _given(subjects=1):
+    """People whose bodies were given and of whom little is known."""
+    body = Arteries.concatenate([arteries(network([1, 2, 2], [2, 3, 4]))] * subjects)
+    unknown = np.full(subjects, np.nan)
+    hr = {"hr": np.full(subjects, 70.0)}
+    return Cohort(np.arange(subjects), unknown, hr, bodies=body)
+
+
+def test_given_bodies_are_those_that_are_simulated():
+    cohort = _given(3)
+    assert cohort.arteries() is cohort.bodies
+    assert cohort.network is cohort.bodies.network
+    assert len(cohort.take(slice(1, 3)).arteries()) == 2
+    assert "3 virtual people, bodies given: Network(3 arteries" in repr(cohort)
+    assert "mbp" not in repr(cohort)
+    with pytest.raises(ConfigError, match="no parameter 'mbp'; there are age, hr"):
+        cohort["mbp"]
+    with pytest.raises(ShapeError, match="3 bodies; wanted 2"):
+        Cohort(np.arange(2), np.ones(2), {}, bodies=cohort.bodies)
+
+
+def test_derived_bodies_join_given_ones():
+    drawn = textbook((30.0, 60.0))
+    given = dataclasses.replace(drawn, bodies=drawn.arteries())
+    both = Cohort.concatenate([drawn, given])
+    assert len(both.arteries()) == 4
+    np.testing.assert_array_equal(both.arteries().k3[:2], both.arteries().k3[2:])
+    with pytest.raises(ShapeError, match="another network"):
+        Cohort.concatenate([drawn, _given()])
+
+
+def test_bodies_survive_the_round_trip(tmp_path):
+    cohort = Cohort.sample(3, seed=1)
+    cohort = dataclasses.replace(cohort, bodies=cohort.arteries())
+    cohort.save(tmp_path / "cohort.npz")
+    again = Cohort.load(tmp_path / "cohort.npz")
+    _same(cohort, again)
+    ours, theirs = cohort.bodies, again.bodies
+    assert ours.network.same(theirs.network)
+    assert dict(ours.network.sites) == dict(theirs.network.sites)
+    assert ours.blood == theirs.blood
+    for part in ("", "beds", "inflow"):
+        a, b = (getattr(x, part) if part else x for x in (ours, theirs))
+        for field in dataclasses.fields(a):
+            if isinstance(getattr(a, field.name), np.ndarray):
+                np.testing.assert_array_equal(
+                    getattr(a, field.name), getattr(b, field.name)
+                )
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.9, 0.99])
+def test_truncated_files_are_refused(tmp_path, kept):
+    path = tmp_path / "cohort.npz"
+    _given(2).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(RecordError, match=r"cohort\.npz cannot be read as a cohort"):
+        Cohort.load(path)
+
+
+def test_a_file_whose_bodies_mean_nothing_is_refused(tmp_path):
+    path = tmp_path / "cohort.npz"
+    _given().save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["body_length"][0, 1] = -1.0
+    np.savez(path, **arrays)
+    with pytest.raises(RecordError, match=r"cohort\.npz .*segment 2 .*length is -1"):
         Cohort.load(path)
 
 
@@ -76,11 +149,13 @@ def test_stiffness_beds_and_resistance_are_what_was_drawn():
     arteries = cohort.arteries()
     beds = arteries.beds
     assert (beds.distal > 0).all()
-    matched = impedance(arteries.outlet_radius, arteries.k3)
+    radius, blood = arteries.outlet_radius, arteries.blood
+    beta = stiffness(radius, arteries.k1, arteries.k2, arteries.k3)
+    matched = impedance(radius, beta, blood.density)
     matched = matched[:, arteries.network.terminals]
     np.testing.assert_array_equal(beds.proximal <= matched, np.True_)
     resistance = 1 / (1 / beds.total).sum(axis=1)
-    wanted = (cohort["mbp"] - cohort["pout"]) * MMHG / arteries.ejection.output
+    wanted = (cohort["mbp"] - cohort["pout"]) * MMHG / arteries.inflow.output
     np.testing.assert_allclose(resistance, wanted, rtol=1e-12)
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -76,12 +78,78 @@ def test_bad_sizes_name_the_segment():
 
 
 def test_sites_are_checked():
-    assert parse_sites(["radial", "radial"]) == ("radial",)
+    tree = load_network()
+    assert parse_sites(["radial", "radial"], tree) == ("radial",)
     with pytest.raises(ConfigError, match="not 'ankle'"):
-        parse_sites(["radial", "ankle"])
+        parse_sites(["radial", "ankle"], tree)
+    with pytest.raises(ConfigError, match="no sites were named"):
+        parse_sites([], tree)
     with pytest.raises(ConfigError, match=r"segment in 1\.\.116"):
-        split(load_network(), {"radial": Location(117, 0.5)})
-    with pytest.raises(ConfigError, match="shares the inside of segment 21"):
-        split(
-            load_network(), {"radial": Location(21, 0.5), "brachial": Location(21, 0.7)}
-        )
+        split(tree, {"radial": Location(117, 0.5)})
+
+
+def test_any_place_can_be_written():
+    tree = load_network()
+    written = "Left Radial Artery@0.3"
+    assert tree.locate(written) == Location(22, 0.3)
+    assert tree.locate("radial") == SITES["radial"]
+    assert parse_sites([written, "radial"], tree) == (written, "radial")
+    small = network([1, 2], [2, 3])
+    assert small.locate("artery 2@1") == Location(2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("site", "message"),
+    [
+        ("Left Radial Artery@1.2", "'1.2' is no fraction"),
+        ("Left Radial Artery@wrist", "'wrist' is no fraction"),
+        ("Left Radial Artery@nan", "'nan' is no fraction"),
+        (
+            "Left Radal Artery@0.5",
+            "no artery 'Left Radal Artery'; there is Left",
+        ),
+        ("wrist", "there is no site of that name"),
+    ],
+)
+def test_places_that_do_not_exist_are_refused(site, message):
+    with pytest.raises(ConfigError, match=message):
+        load_network().locate(site)
+
+
+def test_an_artery_whose_name_is_shared_cannot_be_written():
+    good = network([1, 2], [2, 3])
+    twins = dataclasses.replace(good, name=("tube", "tube"))
+    with pytest.raises(ConfigError, match=r"segment 1 .*segment 2 .*share a name"):
+        twins.locate("tube@0.5")
+
+
+def test_named_sites_of_a_network_must_lie_in_it():
+    good = network([1, 2], [2, 3])
+    named = dataclasses.replace(good, sites={"middle": Location(2, 0.5)})
+    assert parse_sites(["middle"], named) == ("middle",)
+    with pytest.raises(ConfigError, match=r"site 'end' is at 0\.5 of segment 3"):
+        dataclasses.replace(good, sites={"end": Location(3, 0.5)})
+
+
+def test_several_cuts_in_one_artery():
+    tree = network([1, 2, 2], [2, 3, 4])
+    places = {
+        "end": Location(2, 1.0),
+        "late": Location(2, 0.75),
+        "early": Location(2, 0.25),
+        "again": Location(2, 0.25),
+        "start": Location(2, 0.0),
+    }
+    pieces = split(tree, places)
+    assert len(pieces.network) == 5
+    mine = np.flatnonzero(pieces.parent == 1)
+    np.testing.assert_allclose(pieces.begin[mine], [0.0, 0.25, 0.75])
+    np.testing.assert_allclose(pieces.end[mine], [0.25, 0.75, 1.0])
+    inner = pieces.network
+    assert (inner.inlet[mine[1:]] == inner.outlet[mine[:-1]]).all()
+    assert inner.outlet[mine[-1]] == tree.outlet[1]
+    for site, (_, fraction) in places.items():
+        probe = pieces.probes[site]
+        edge = pieces.begin if probe.at_inlet else pieces.end
+        assert edge[probe.piece] == fraction
+        assert pieces.parent[probe.piece] == 1

@@ -45,7 +45,7 @@ def prepared(cfg: DictConfig) -> tuple[Path, Path, Path]:
     if any(path is not None for path in given):
         msg = (
             f"model, source_beats, target_beats are {given}; give all three (what "
-            "simulate.py and pretrain.py left) or none."
+            "observe.py and pretrain.py left) or none."
         )
         raise ConfigError(msg)
     source, target = (build.clinic(plain(c)) for c in (cfg.source, cfg.target))

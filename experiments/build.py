@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, Final, get_type_hints
+from types import UnionType
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
+from capnet import hemodynamics
 from capnet.adaptation.lora import LoRA
 from capnet.adaptation.strategies import (
     LoRAReplay,
@@ -15,6 +17,7 @@ from capnet.errors import ConfigError
 from capnet.hemodynamics import (
     Arm,
     Clinic,
+    Cohort,
     CuffModel,
     Deviate,
     LinearSolver,
@@ -23,9 +26,21 @@ from capnet.hemodynamics import (
     Sensor,
     UniformAge,
 )
+from capnet.hemodynamics.simulation import Solver
 from capnet.training.pretrain import Pretraining
 
-__all__ = ["check_number", "clinic", "pretraining", "split", "strategy", "whole"]
+__all__ = [
+    "check_number",
+    "clinic",
+    "cohort",
+    "flag",
+    "pretraining",
+    "solver",
+    "split",
+    "strategy",
+    "whole",
+    "words",
+]
 
 _PRESETS: Final[Mapping[str, Mapping[str, Callable[[], Any]]]] = {
     "population": {"usual": Population, "older_clinic": Population.older_clinic},
@@ -45,6 +60,14 @@ _STRATEGIES: Final = {
     "affine": ShrunkAffine,
     "lora": LoRAReplay,
     "mmd_lora": MMDLoRAReplay,
+}
+
+
+_SOLVERS: Final = {"linear": "LinearSolver", "nonlinear": "NonlinearSolver"}
+_COHORTS: Final = {
+    "sampled": {"n", "seed", "population"},
+    "pwdb": {"folder", "subjects"},
+    "yaml": {"path"},
 }
 
 
@@ -80,6 +103,45 @@ def whole(value: Any, *, least: int, where: str) -> int:
     return number
 
 
+def flag(value: Any, *, where: str) -> bool:
+    """Return a truth value.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if not isinstance(value, bool):
+        msg = f"{where} is {value!r}; wanted true or false."
+        raise ConfigError(msg)
+    return value
+
+
+def words(value: Any, *, where: str) -> list[str]:
+    """Return a list of words.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if not isinstance(value, list) or not all(isinstance(w, str) for w in value):
+        msg = f"{where} is {value!r}; wanted a list of words: [radial]."
+        raise ConfigError(msg)
+    return value
+
+
+def _check_setting(value: Any, hint: Any, *, where: str) -> None:
+    """Refuse numbers, words and truth values of the wrong kind."""
+    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    kinds = [option for option in options if option is not type(None)]
+    if len(kinds) > 1 or (value is None and len(options) > 1):
+        return
+    check_number(value, kinds[0], where=where)
+    if kinds[0] is bool:
+        flag(value, where=where)
+    known = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else (value,)
+    if value not in known:
+        msg = f"{where} is {value!r}; wanted one of {', '.join(map(str, known))}."
+        raise ConfigError(msg)
+
+
 def _make(kind: type, settings: Mapping[str, Any], *, where: str) -> Any:
     known = {f.name for f in fields(kind)}
     unknown = sorted(set(settings) - known)
@@ -90,7 +152,7 @@ def _make(kind: type, settings: Mapping[str, Any], *, where: str) -> Any:
         raise ConfigError(msg)
     hints = get_type_hints(kind)
     for name, value in settings.items():
-        check_number(value, hints[name], where=f"{where}.{name}")
+        _check_setting(value, hints[name], where=f"{where}.{name}")
     try:
         return kind(**settings)
     except TypeError as error:
@@ -152,6 +214,85 @@ def clinic(settings: Mapping[str, Any]) -> Clinic:
     parts["solver"] = _make(LinearSolver, parts.get("solver", {}), where="solver")
     made: Clinic = _make(Clinic, parts, where="clinic")
     return made
+
+
+def solver(settings: Mapping[str, Any]) -> Solver:
+    """Build a solver from its kind and settings.
+
+    Args:
+        settings: ``kind`` (linear, nonlinear) and its ``settings``.
+
+    Raises:
+        ConfigError: If the kind or a setting is unknown or out of its range.
+    """
+    kind = _kind(settings, _SOLVERS, group="solver")
+    unknown = sorted(set(settings) - {"kind", "settings"})
+    if unknown:
+        msg = f"solver has no setting {unknown[0]!r}; it has kind and settings."
+        raise ConfigError(msg)
+    made: Solver = _make(
+        getattr(hemodynamics, _SOLVERS[kind]),
+        settings.get("settings") or {},
+        where="solver.settings",
+    )
+    return made
+
+
+def _kind(
+    settings: Mapping[str, Any], known: Mapping[str, object], *, group: str
+) -> str:
+    kind = settings.get("kind")
+    if kind not in known:
+        msg = f"{group}.kind is {kind!r}; wanted one of {', '.join(known)}."
+        raise ConfigError(msg)
+    return str(kind)
+
+
+def cohort(settings: Mapping[str, Any]) -> Cohort:
+    """Draw or read a cohort.
+
+    Args:
+        settings: ``kind``, and ``n``, ``seed``, ``population`` (a preset's name, or
+            numbers) of a sampled one, ``folder`` and ``subjects`` of PWDB, or ``path``
+            of a YAML file.
+
+    Raises:
+        ConfigError: If a setting is unknown, missing or out of its range.
+        RecordError: If a file is missing or damaged.
+    """
+    kind = _kind(settings, _COHORTS, group="cohort")
+    parts = {name: value for name, value in settings.items() if name != "kind"}
+    odd = sorted(set(parts) ^ _COHORTS[kind])
+    if odd:
+        wanted = ", ".join(sorted(_COHORTS[kind]))
+        msg = f"cohort of kind {kind!r} has {wanted}; see {odd[0]!r}."
+        raise ConfigError(msg)
+    if kind == "sampled":
+        population = parts["population"]
+        given = isinstance(population, str)
+        return Cohort.sample(
+            whole(parts["n"], least=1, where="cohort.n"),
+            seed=whole(parts["seed"], least=0, where="cohort.seed"),
+            population=_preset("population", population)
+            if given
+            else _population(population or {}),
+        )
+    if kind == "pwdb":
+        subjects = parts["subjects"]
+        if subjects is not None and not isinstance(subjects, list):
+            msg = f"cohort.subjects is {subjects!r}; wanted a list of numbers: [1, 7]."
+            raise ConfigError(msg)
+        for number in subjects or []:
+            whole(number, least=1, where="cohort.subjects")
+        return Cohort.from_pwdb(_path(parts["folder"], "cohort.folder"), subjects)
+    return Cohort.from_yaml(_path(parts["path"], "cohort.path"))
+
+
+def _path(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        msg = f"{where} is {value!r}; wanted a path."
+        raise ConfigError(msg)
+    return value
 
 
 def pretraining(settings: Mapping[str, Any]) -> Pretraining:

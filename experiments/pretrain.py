@@ -1,10 +1,10 @@
 r"""Pretrain a Bi-LSTM on virtual people.
 
-``python experiments/pretrain.py beats=<folder of simulate.py>/beats_exact.npz`` leaves
+``python experiments/pretrain.py beats=<folder of observe.py>/beats_exact.npz`` leaves
 model/ (weights, configuration, card) in the folder of the run. The model that comes
 with the package is made by
 
-    python experiments/simulate.py hydra.run.dir=outputs/shipped
+    python experiments/observe.py hydra.run.dir=outputs/shipped
     python experiments/pretrain.py beats=outputs/shipped/beats_cuff.npz \
         out=capnet/models/weights/bilstm-virtual
 """

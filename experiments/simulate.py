@@ -1,92 +1,100 @@
-"""Draw and simulate a clinic of virtual people.
+"""Simulate virtual people: how their arteries pulse, by age, beside real people.
 
-``python experiments/simulate.py clinic=source clinic.n=4374`` leaves cohort.npz,
-beats_<calibration>.npz and waves.png in the folder of the run.
+``python experiments/simulate.py cohort.n=4374 solver=linear`` leaves cohort.npz,
+waves.nc, waves.png, summary.csv, summary.json and, if anybody was left out, dropped.csv
+in the folder of the run. ``cohort=pwdb cohort.folder=...`` and ``cohort=yaml
+cohort.path=...`` take people from elsewhere.
 """
+
+import json
+import logging
+from pathlib import Path
 
 import hydra
 import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 from omegaconf import DictConfig
-from rich.table import Table
 
-from capnet.data.store import save_beats
-from capnet.hemodynamics import Clinic, Waves
+from capnet.errors import ProtocolError
+from capnet.files import write_atomic
+from capnet.hemodynamics import Waves, simulate
+from capnet.hemodynamics.simulation import prepare
 from capnet.prediction import DISCLAIMER
 from experiments import build
-from experiments.door import console, door, folder, plain
-from experiments.stages import beats_file, observe, people
+from experiments.ages import SOURCES, printed, summary, waves_by_age
+from experiments.door import advance, console, door, folder, plain
+from experiments.results import save_json
+
+_log = logging.getLogger(__name__)
 
 
-def waves_by_age(waves: Waves) -> Figure:
-    """Draw mean pressure of aorta and radial artery by decade of age."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    decade = (waves.cohort.age // 10 * 10).astype(int)
-    steps = np.linspace(0.0, 1.0, 128, endpoint=False)
-    for ax, site in zip(axes, ("aortic_root", "radial"), strict=True):
-        pressure = waves.at(site, steps * waves.period[:, None])
-        for age in np.unique(decade):
-            ax.plot(
-                steps, pressure[decade == age].mean(axis=0), label=f"{age}-{age + 9}"
-            )
-        ax.set(title=site.replace("_", " "), xlabel="share of the beat")
-    axes[0].set_ylabel("pressure (mmHg)")
-    axes[1].legend(title="age, years", fontsize=8, frameon=False)
-    figure.supxlabel(f"Mean of virtual people. {DISCLAIMER}", fontsize=7)
-    return figure
+def left_out(waves: Waves, *, plausible: bool) -> np.ndarray:
+    """Say of everybody why they are left out; empty for those who stay."""
+    reason = waves.reason
+    if plausible and {"aortic_root", "brachial"} <= set(waves.sites):
+        reason = np.where(reason == "", waves.plausible().reason, reason)
+    elif plausible:
+        _log.warning(
+            "nobody was held against what is plausible: that needs aortic_root and "
+            "brachial, and there are %s",
+            ", ".join(waves.sites),
+        )
+    return reason
 
 
-def summary(waves: Waves) -> Table:
-    """Tabulate pressures and form factors, (MAP - DBP) / PP, by decade of age."""
-    table = Table(title="Virtual people by age (mean +- SD, mmHg)")
-    for name in (
-        "age",
-        "n",
-        "aortic SBP",
-        "aortic PP",
-        "brachial SBP",
-        "DBP",
-        "PP ratio",
-        "form factor: aorta",
-        "brachial",
-        "radial",
-    ):
-        table.add_column(name, justify="right")
-    decade = (waves.cohort.age // 10 * 10).astype(int)
-    aortic = waves.systolic("aortic_root"), waves.diastolic("aortic_root")
-    arm = waves.systolic("brachial"), waves.diastolic("brachial")
-    ratio = (arm[0] - arm[1]) / (aortic[0] - aortic[1])
-    factors = [
-        (waves.mean(site) - waves.diastolic(site))
-        / (waves.systolic(site) - waves.diastolic(site))
-        for site in ("aortic_root", "brachial", "radial")
-    ]
-    for age in np.unique(decade):
-        rows = decade == age
-        columns = (aortic[0], aortic[0] - aortic[1], arm[0], arm[1])
-        cells = [f"{c[rows].mean():.0f} +- {c[rows].std():.0f}" for c in columns]
-        shares = [f"{share[rows].mean():.2f}" for share in (ratio, *factors)]
-        table.add_row(f"{age}-{age + 9}", str(rows.sum()), *cells, *shares)
-    return table
+def save_csv(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table whole or not at all."""
+    return write_atomic(path, frame.to_csv(index=False).encode())
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="simulate")
 @door
 def main(cfg: DictConfig) -> None:
-    """Simulate a clinic and observe it."""
-    clinic: Clinic = build.clinic(plain(cfg.clinic))
-    waves = people(clinic, show=cfg.progress)
-    looks = {"draws": cfg.draws, "radial_every": cfg.radial_every}
-    seen = {c: observe(clinic, waves, c, **looks) for c in cfg.calibrations}
+    """Draw or read people, simulate them, and show them by age."""
+    given = plain(cfg)
+    plausible = build.flag(given["plausible"], where="plausible")
+    build.check_number(given["sampling_rate"], float, where="sampling_rate")
+    named = given["sites"]
+    if named is not None:
+        build.words(named, where="sites")
+    solver = build.solver(given["solver"])
+    cohort = build.cohort(given["cohort"])
+    _, sites = prepare(cohort, solver, named, cfg.sampling_rate)
+    title = f"simulating {len(cohort)} people"
+    with advance(title, show=cfg.progress) as bar:
+        waves = simulate(
+            cohort, solver, sites, sampling_rate=cfg.sampling_rate, progress=bar
+        )
+    reason = left_out(waves, plausible=plausible)
+    kept = waves.take(reason == "")
+    words, counts = np.unique(reason[reason != ""], return_counts=True)
+    dropped = dict(zip(words.tolist(), counts.tolist(), strict=True))
+    _log.info("kept %d of %d people", len(kept), len(waves))
+    for word, count in dropped.items():
+        _log.info("left out %d: %s", count, word)
+    if not len(kept):
+        msg = f"nobody is left of {len(waves)} people: {dropped}. Change the cohort."
+        raise ProtocolError(msg)
     out = folder()
-    waves.cohort.save(out / "cohort.npz")
-    for calibration, beats in seen.items():
-        path = save_beats(beats, out / beats_file(calibration))
-        print(f"{beats!r}\n  {path}")
-    waves_by_age(waves).savefig(out / "waves.png", dpi=150)
-    console.print(summary(waves))
-    print(out / "waves.png")
+    kept.cohort.save(out / "cohort.npz")
+    kept.save(out / "waves.nc")
+    waves_by_age(kept).savefig(out / "waves.png", dpi=150)
+    if dropped:
+        lost = waves.cohort.take(reason != "")
+        who = {"index": lost.index, "age": lost.age, "reason": reason[reason != ""]}
+        save_csv(pd.DataFrame(who), out / "dropped.csv")
+    frame = summary(kept)
+    save_csv(frame, out / "summary.csv")
+    said = {
+        "what": f"{len(kept)} virtual people. {DISCLAIMER}",
+        "solver": json.loads(kept.solver),
+        "left_out": dropped,
+        "references": SOURCES,
+        "rows": json.loads(frame.to_json(orient="records")),
+    }
+    save_json(said, out / "summary.json")
+    console.print(printed(frame))
+    print(out / "waves.nc")
 
 
 if __name__ == "__main__":

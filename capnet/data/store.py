@@ -68,7 +68,7 @@ def load_beats(path: Path) -> Beats:
     """
     if not path.is_file():
         msg = (
-            f"there are no beats at {path}. `python experiments/simulate.py` makes "
+            f"there are no beats at {path}. `python experiments/observe.py` makes "
             "some and prints where."
         )
         raise RecordError(msg)

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from capnet.lazy import on_first_use
 
 if TYPE_CHECKING:
+    from capnet.hemodynamics.blood import Blood
     from capnet.hemodynamics.clinics import Clinic
     from capnet.hemodynamics.cohort import Cohort
     from capnet.hemodynamics.cuffs import CuffModel
     from capnet.hemodynamics.linear import LinearSolver
+    from capnet.hemodynamics.network import Network, load_network
+    from capnet.hemodynamics.nonlinear import NonlinearSolver
     from capnet.hemodynamics.population import (
         Arm,
         Deviate,
@@ -20,38 +23,56 @@ if TYPE_CHECKING:
         Population,
         UniformAge,
     )
+    from capnet.hemodynamics.pwdb import load_pwdb_waves, pwdb_quality
     from capnet.hemodynamics.sensors import Sensor
     from capnet.hemodynamics.simulation import simulate
+    from capnet.hemodynamics.streaming import WavesFolder, simulate_to
     from capnet.hemodynamics.waves import Waves
 
 __all__ = [
     "Arm",
+    "Blood",
     "Clinic",
     "Cohort",
     "CuffModel",
     "Deviate",
     "LinearSolver",
+    "Network",
+    "NonlinearSolver",
     "NormalAge",
     "Population",
     "Sensor",
     "UniformAge",
     "Waves",
+    "WavesFolder",
+    "load_network",
+    "load_pwdb_waves",
+    "pwdb_quality",
     "simulate",
+    "simulate_to",
 ]
 
 _HOMES = {
     "Arm": "population",
+    "Blood": "blood",
     "Clinic": "clinics",
     "Cohort": "cohort",
     "CuffModel": "cuffs",
     "Deviate": "population",
     "LinearSolver": "linear",
+    "Network": "network",
+    "NonlinearSolver": "nonlinear",
     "NormalAge": "population",
     "Population": "population",
     "Sensor": "sensors",
     "UniformAge": "population",
     "Waves": "waves",
+    "WavesFolder": "streaming",
+    "load_network": "network",
+    "load_pwdb_waves": "pwdb",
+    "pwdb_quality": "pwdb",
     "simulate": "simulation",
+    "simulate_to": "streaming",
 }
 
 __getattr__, __dir__ = on_first_use(__name__, _HOMES)

@@ -15,7 +15,18 @@ import numpy as np
 from jaxtyping import Int
 from torch import Tensor, addcmul
 
-__all__ = ["Plan", "Step", "Steps", "flatten", "make_plan", "needed", "potentials"]
+__all__ = [
+    "Factors",
+    "Plan",
+    "Step",
+    "Steps",
+    "eliminate",
+    "flatten",
+    "make_plan",
+    "needed",
+    "potentials",
+    "substitute",
+]
 
 _GONE: Final[set[int]] = set()
 """Neighbours of a node that has been removed."""
@@ -163,25 +174,38 @@ def needed(plan: Plan, nodes: Set[int]) -> Int[np.ndarray, " some"]:
     return np.array(numbers[::-1], dtype=np.int64)
 
 
-def potentials(
-    plan: Plan, branches: Sequence[Tensor], shunts: Mapping[int, Tensor], inflow: Tensor
-) -> list[Tensor]:
-    """Return the potential of every node when a current enters at the root.
+class Factors(NamedTuple):
+    """Admittances after the elimination: any currents can be sent through them.
+
+    Attributes:
+        plan: Order of elimination.
+        shares: Of each step, one a link: part of a current that goes that way.
+        inverse: Of each step: one over all admittances that meet at its node.
+        drain: Admittance from the root to ground when all other nodes are gone.
+    """
+
+    plan: Plan
+    shares: list[list[Tensor]]
+    inverse: list[Tensor]
+    drain: Tensor
+
+
+def eliminate(
+    plan: Plan, branches: Sequence[Tensor], shunts: Mapping[int, Tensor]
+) -> Factors:
+    """Remove node after node.
 
     Args:
         plan: From `make_plan`.
         branches: Admittance of every branch; any shape, all alike.
         shunts: Admittance from a node to ground, where there is one.
-        inflow: Current into the root.
-
-    Returns:
-        One tensor a node.
     """
     links: list[Tensor | None] = [None] * plan.n_links
     for number, branch in zip(plan.link, branches, strict=True):
         links[number] = _add(links[number], branch)
     ground: list[Tensor | None] = [shunts.get(node) for node in range(plan.n_nodes)]
     kept: list[list[Tensor]] = []
+    inverses: list[Tensor] = []
     for step in plan.steps:
         weights = [w for _, number in step.links if (w := links[number]) is not None]
         shunt = ground[step.node]
@@ -196,15 +220,59 @@ def potentials(
         for number, i, j in step.bridges:
             links[number] = _add_product(links[number], shares[i], weights[j])
         kept.append(shares)
+        inverses.append(inverse)
     drain = ground[plan.root]
     assert drain is not None, "a checked network drains somewhere"
-    answer = [inflow / drain] * plan.n_nodes
-    for step, shares in zip(reversed(plan.steps), reversed(kept), strict=True):
+    return Factors(plan, kept, inverses, drain)
+
+
+def substitute(factors: Factors, currents: Mapping[int, Tensor]) -> list[Tensor]:
+    """Return the potential of every node when currents enter at some.
+
+    Args:
+        factors: From `eliminate`.
+        currents: Into each node where there is one, the root among them.
+
+    Returns:
+        One tensor a node.
+    """
+    plan = factors.plan
+    enter: list[Tensor | None] = [currents.get(node) for node in range(plan.n_nodes)]
+    for step, shares in zip(plan.steps, factors.shares, strict=True):
+        current = enter[step.node]
+        if current is not None:
+            for (node, _), share in zip(step.links, shares, strict=True):
+                enter[node] = _add_product(enter[node], share, current)
+    inflow = enter[plan.root]
+    assert inflow is not None, "a current enters at the root"
+    answer = [inflow / factors.drain] * plan.n_nodes
+    removed = zip(plan.steps, factors.shares, factors.inverse, strict=True)
+    for step, shares, inverse in reversed(list(removed)):
         value = shares[0] * answer[step.links[0][0]]
         for (node, _), share in zip(step.links[1:], shares[1:], strict=True):
             value = addcmul(value, share, answer[node])
+        current = enter[step.node]
+        if current is not None:
+            value = addcmul(value, inverse, current)
         answer[step.node] = value
     return answer
+
+
+def potentials(
+    plan: Plan, branches: Sequence[Tensor], shunts: Mapping[int, Tensor], inflow: Tensor
+) -> list[Tensor]:
+    """Return the potential of every node when a current enters at the root.
+
+    Args:
+        plan: From `make_plan`.
+        branches: Admittance of every branch; any shape, all alike.
+        shunts: Admittance from a node to ground, where there is one.
+        inflow: Current into the root.
+
+    Returns:
+        One tensor a node.
+    """
+    return substitute(eliminate(plan, branches, shunts), {plan.root: inflow})
 
 
 def _add(total: Tensor | None, value: Tensor) -> Tensor:

@@ -163,6 +163,35 @@ class Inflow:
             )
         return answer
 
+    def volume(
+        self, times: Float[np.ndarray, "subject time"]
+    ) -> Float[np.ndarray, "subject time"]:
+        """Return what has been ejected since time 0, exactly, m3.
+
+        Args:
+            times: s, not before 0.
+        """
+        # One beat as a closed polygon from 0 to the period.
+        ends = np.stack([np.zeros_like(self.period), self.period], axis=1)
+        edge = self.at(ends[:, :1])
+        knots = np.concatenate([ends[:, :1], self.time, ends[:, 1:]], axis=1)
+        flow = np.concatenate([edge, self.flow, edge], axis=1)
+        gap = np.diff(knots, axis=1)
+        parts = 0.5 * gap * (flow[:, 1:] + flow[:, :-1])
+        total = np.concatenate([np.zeros_like(edge), parts.cumsum(axis=1)], axis=1)
+        answer = np.empty(times.shape)
+        for i, row in enumerate(times):
+            beats, rest = np.divmod(row, self.period[i])
+            k = np.searchsorted(knots[i], rest, side="right") - 1
+            k = np.clip(k, 0, gap.shape[1] - 1)
+            late = rest - knots[i, k]
+            slope = np.zeros_like(late)
+            step = flow[i, k + 1] - flow[i, k]
+            np.divide(step, gap[i, k], out=slope, where=gap[i, k] > 0)
+            inside = total[i, k] + late * (flow[i, k] + 0.5 * late * slope)
+            answer[i] = beats * total[i, -1] + inside
+        return answer
+
     def take(self, rows: Shaped[np.ndarray, " row"] | slice) -> Self:
         """Return the subjects at these rows (indices, a mask or a slice)."""
         return replace(

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from capnet.signal.frontend import RATE, BeatFrontend, beats_of_windows, smooth
     from capnet.signal.gate import judge_beats
     from capnet.signal.grid import on_grid
+    from capnet.signal.indices import (
+        augmentation,
+        ejection_time,
+        ejection_time_of_flow,
+        form_factor,
+        pressure_levels,
+        pulse_amplification,
+        pulse_wave_velocity,
+        transit_time,
+    )
     from capnet.signal.interpolate import catmull_rom
     from capnet.signal.pressure import beat_pressures, judge_pressure
     from capnet.signal.rises import steep_rises
@@ -25,22 +35,38 @@ __all__ = [
     "BeatFrontend",
     "LinearPhaseFIR",
     "abp_verdict",
+    "augmentation",
     "beat_pressures",
     "beats_of",
     "beats_of_windows",
     "catmull_rom",
     "cuffs_from_abp",
+    "ejection_time",
+    "ejection_time_of_flow",
+    "form_factor",
     "judge_beats",
     "judge_pressure",
     "lowpass_taps",
     "on_grid",
+    "pressure_levels",
+    "pulse_amplification",
     "pulse_feet",
+    "pulse_wave_velocity",
     "r_peaks",
     "smooth",
     "steep_rises",
+    "transit_time",
 ]
 
 _HOMES = {
+    "transit_time": "indices",
+    "pulse_wave_velocity": "indices",
+    "pulse_amplification": "indices",
+    "pressure_levels": "indices",
+    "form_factor": "indices",
+    "ejection_time_of_flow": "indices",
+    "ejection_time": "indices",
+    "augmentation": "indices",
     "RATE": "frontend",
     "BeatFrontend": "frontend",
     "LinearPhaseFIR": "fir",

@@ -104,7 +104,7 @@ def pretrain(
     if beats.reference is None or len(beats) == 0:
         msg = (
             f"{beats!r} has no accepted beat with a reference; pretraining needs true "
-            "aortic pressure, for example from experiments/simulate.py."
+            "aortic pressure, for example from experiments/observe.py."
         )
         raise ProtocolError(msg)
     pl.seed_everything(seed, workers=True, verbose=False)

@@ -78,7 +78,7 @@ def test_nothing_half_written(tmp_path, saved, monkeypatch):
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path):
-    with pytest.raises(RecordError, match=r"no beats at .*nothing\.npz.*simulate\.py"):
+    with pytest.raises(RecordError, match=r"no beats at .*nothing\.npz.*observe\.py"):
         load_beats(tmp_path / "nothing.npz")
     with pytest.raises(RecordError, match="no beats at"):
         load_beats(tmp_path)

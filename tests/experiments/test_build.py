@@ -2,13 +2,22 @@
 
 from dataclasses import asdict, fields
 
+import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from capnet.adaptation.strategies import LoRAReplay, MMDLoRAReplay, ShrunkAffine
-from capnet.errors import ConfigError
-from capnet.hemodynamics import Clinic, CuffModel, NormalAge, Population, Sensor
+from capnet.errors import ConfigError, RecordError
+from capnet.hemodynamics import (
+    Clinic,
+    Cohort,
+    CuffModel,
+    LinearSolver,
+    NormalAge,
+    Population,
+    Sensor,
+)
 from capnet.training.pretrain import Pretraining
 from experiments import build
 from experiments.door import plain
@@ -42,6 +51,10 @@ def built(cfg):
     made += [build.strategy(part) for part in strategies]
     if "pretraining" in settings:
         made.append(build.pretraining(settings["pretraining"]["settings"]))
+    if "solver" in settings:
+        made.append(build.solver(settings["solver"]))
+    if settings.get("cohort", {}).get("kind") == "sampled":
+        made.append(build.cohort(settings["cohort"]))
     return made
 
 
@@ -57,7 +70,8 @@ def test_every_configuration_composes_and_builds(door):
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_builds(group, option):
-    doors = {"clinic": "simulate", "strategy": "adapt", "pretraining": "pretrain"}
+    doors = {"clinic": "observe", "strategy": "adapt", "pretraining": "pretrain"}
+    doors |= {"cohort": "simulate", "solver": "simulate"}
     built(composed(doors.get(group, "pipeline"), f"{group}={option}"))
 
 
@@ -78,7 +92,7 @@ def test_no_configuration_names_a_class_to_be_called():
 
 def test_source_and_target_are_other_people_of_other_clinics():
     source, target = (
-        build.clinic(plain(composed("simulate", f"clinic={name}").clinic))
+        build.clinic(plain(composed("observe", f"clinic={name}").clinic))
         for name in ("source", "target")
     )
     assert source.hash() != target.hash()
@@ -242,3 +256,130 @@ def test_a_whole_number_is_wanted(value):
 def test_a_word_is_no_number():
     with pytest.raises(ConfigError, match=r"epochs is 'many'; wanted a whole number"):
         build.pretraining({"epochs": "many"})
+
+
+# Cohorts and solvers
+
+
+def test_a_cohort_is_drawn_as_the_library_draws_it():
+    settings = {"kind": "sampled", "n": 4, "seed": 2, "population": "older_clinic"}
+    made = build.cohort(settings)
+    wanted = Cohort.sample(4, seed=2, population=Population.older_clinic())
+    np.testing.assert_array_equal(made["hr"], wanted["hr"])
+    numbers = {"age": {"low": 50.0, "high": 51.0}}
+    aged = build.cohort(settings | {"population": numbers})
+    assert ((aged.age >= 50) & (aged.age <= 51)).all()
+
+
+def test_a_sampled_cohort_follows_the_seed_of_the_run():
+    seeds = [
+        plain(composed("simulate", *given).cohort)["seed"]
+        for given in ([], ["seed=5"], ["seed=5", "cohort.seed=7"])
+    ]
+    assert seeds == [0, 5, 7]
+
+
+def test_a_solver_gets_its_settings():
+    settings = {"harmonics": 12, "friction": "womersley", "threads": None}
+    made = build.solver({"kind": "linear", "settings": settings})
+    assert made == LinearSolver(harmonics=12, friction="womersley")
+
+
+def test_the_solvers_of_the_files_are_what_they_say():
+    by_name = {
+        name: plain(composed("simulate", f"solver={name}").solver)
+        for group, name in OPTIONS
+        if group == "solver"
+    }
+    assert by_name["linear"]["settings"]["friction"] == "poiseuille"
+    assert by_name["linear_womersley"]["settings"]["friction"] == "womersley"
+    assert by_name["nonlinear"]["settings"]["protocol"] == "converged"
+    assert by_name["nonlinear_pwdb"]["settings"]["protocol"] == "pwdb"
+    assert {given["kind"] for given in by_name.values()} == {"linear", "nonlinear"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "magic"}, r"cohort\.kind is 'magic'; wanted one of sampled, pwdb"),
+        ({}, r"cohort\.kind is None"),
+        ({"kind": "sampled", "n": 3, "seed": 0}, r"see 'population'"),
+        ({"kind": "yaml", "path": "x", "n": 3}, r"kind 'yaml' has path; see 'n'"),
+        ({"kind": "yaml", "path": ""}, r"cohort\.path is ''; wanted a path"),
+        (
+            {"kind": "sampled", "n": 0, "seed": 0, "population": "usual"},
+            r"cohort\.n = 0; wanted at least 1",
+        ),
+        (
+            {"kind": "sampled", "n": 2, "seed": -1, "population": "usual"},
+            r"cohort\.seed = -1",
+        ),
+        (
+            {"kind": "sampled", "n": 2, "seed": 0, "population": "young"},
+            r"population 'young' is unknown.*older_clinic",
+        ),
+        (
+            {"kind": "pwdb", "folder": "x", "subjects": 3},
+            r"cohort\.subjects is 3; wanted a list",
+        ),
+        (
+            {"kind": "pwdb", "folder": "x", "subjects": [0]},
+            r"cohort\.subjects = 0; wanted at least 1",
+        ),
+    ],
+)
+def test_a_cohort_that_cannot_be_is_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        build.cohort(settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "pwdb", "folder": "nowhere", "subjects": [1]},
+        {"kind": "yaml", "path": "nowhere.yaml"},
+    ],
+)
+def test_people_who_are_nowhere_are_refused(settings):
+    with pytest.raises(RecordError, match="nowhere"):
+        build.cohort(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "magic"}, r"solver\.kind is 'magic'; wanted one of linear, nonlin"),
+        ({"kind": "linear", "harmonics": 3}, r"solver has no setting 'harmonics'"),
+        (
+            {"kind": "linear", "settings": {"steps": 3}},
+            r"solver\.settings has no setting 'steps'.*friction",
+        ),
+        (
+            {"kind": "linear", "settings": {"harmonics": "x"}},
+            r"solver\.settings\.harmonics is 'x'; wanted a whole number",
+        ),
+        (
+            {"kind": "linear", "settings": {"viscoelastic": "no"}},
+            r"solver\.settings\.viscoelastic is 'no'; wanted true or false",
+        ),
+        (
+            {"kind": "linear", "settings": {"friction": "none"}},
+            r"friction is 'none'; wanted one of poiseuille, womersley",
+        ),
+    ],
+)
+def test_a_solver_that_cannot_be_is_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        build.solver(settings)
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_a_truth_value_is_wanted(value):
+    with pytest.raises(ConfigError, match=r"plausible is .*; wanted true or false"):
+        build.flag(value, where="plausible")
+
+
+@pytest.mark.parametrize("value", ["radial", [1], {"radial": 1}])
+def test_a_list_of_words_is_wanted(value):
+    with pytest.raises(ConfigError, match=r"sites is .*; wanted a list of words"):
+        build.words(value, where="sites")

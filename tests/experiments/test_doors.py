@@ -1,4 +1,4 @@
-"""The doors one after another, by path: simulate, pretrain, adapt, evaluate, export."""
+"""The doors one after another, by path: observe, pretrain, adapt, evaluate, export."""
 
 import json
 from pathlib import Path
@@ -28,8 +28,8 @@ def chain(tmp_path_factory):
         runs[step] = open_door(door, *overrides, folder=home / step).check()
         return runs[step].folder
 
-    source = go("source", "simulate", *FEW)
-    target = go("target", "simulate", "clinic=target", *FEW[:1], "draws=1")
+    source = go("source", "observe", *FEW)
+    target = go("target", "observe", "clinic=target", *FEW[:1], "draws=1")
     model = go("model", "pretrain", f"beats={source / 'beats_exact.npz'}", *NET)
     beats = (
         f"source_beats={source / 'beats_exact.npz'}",
@@ -47,10 +47,10 @@ def frame_of(run):
     return pd.read_parquet(run.folder / "predictions.parquet")
 
 
-def test_simulate_leaves_people_and_their_beats(chain):
+def test_observe_leaves_people_and_their_beats(chain):
     run = chain["source"]
     assert run.files == HYDRA | {
-        *("cohort.npz", "waves.png", "simulate.log"),
+        *("cohort.npz", "waves.png", "observe.log"),
         *("beats_exact.npz", "beats_cuff.npz"),
     }
     exact = load_beats(run.folder / "beats_exact.npz")
@@ -186,10 +186,10 @@ def test_a_sweep_over_seeds_draws_other_people(chain, tmp_path):
             ["no model 'nowhere'"],
         ),
         ("adapt", ["strategy.kind=magic"], "ConfigError", ["strategy 'magic'"]),
-        ("simulate", ["clinic.n=0"], "ConfigError", ["n 0"]),
-        ("simulate", ["draws=0", "clinic.n=4"], "ConfigError", ["draws is 0"]),
+        ("observe", ["clinic.n=0"], "ConfigError", ["n 0"]),
+        ("observe", ["draws=0", "clinic.n=4"], "ConfigError", ["draws is 0"]),
         (
-            "simulate",
+            "observe",
             ["calibrations=[none]", "clinic.n=4"],
             "ProtocolError",
             ["'none'", "'exact'"],

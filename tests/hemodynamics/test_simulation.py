@@ -46,11 +46,10 @@ class Never:
         pytest.fail("nothing should have been computed")
 
 
-def test_everything_but_the_people_has_a_default():
+def test_all_but_people_and_sampling_rate_have_a_default():
     cohort = Cohort.sample(2, seed=0)
-    plain = simulate(cohort)
+    plain = simulate(cohort, sampling_rate=500.0)
     assert plain.sites == tuple(cohort.network.sites)
-    assert plain.sampling_rate == 500.0
     assert json.loads(plain.solver)["class"] == "LinearSolver"
     said = simulate(
         cohort,

@@ -1,0 +1,37 @@
+"""Simulate a clinic of virtual people and observe it with its sensors and cuffs.
+
+``python experiments/observe.py clinic=source clinic.n=4374`` leaves cohort.npz,
+beats_<calibration>.npz and waves.png in the folder of the run.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from capnet.data.store import save_beats
+from capnet.hemodynamics import Clinic
+from experiments import build
+from experiments.ages import printed, summary, waves_by_age
+from experiments.door import console, door, folder, plain
+from experiments.stages import beats_file, observe, people
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="observe")
+@door
+def main(cfg: DictConfig) -> None:
+    """Simulate a clinic and observe it."""
+    clinic: Clinic = build.clinic(plain(cfg.clinic))
+    waves = people(clinic, show=cfg.progress)
+    looks = {"draws": cfg.draws, "radial_every": cfg.radial_every}
+    seen = {c: observe(clinic, waves, c, **looks) for c in cfg.calibrations}
+    out = folder()
+    waves.cohort.save(out / "cohort.npz")
+    for calibration, beats in seen.items():
+        path = save_beats(beats, out / beats_file(calibration))
+        print(f"{beats!r}\n  {path}")
+    waves_by_age(waves).savefig(out / "waves.png", dpi=150)
+    console.print(printed(summary(waves)))
+    print(out / "waves.png")
+
+
+if __name__ == "__main__":
+    main()

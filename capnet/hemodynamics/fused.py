@@ -64,6 +64,7 @@ class Route(NamedTuple):
         probe_piece, probe_inlet, probe_place: Piece that each site ends, whether at
             its inlet, and fraction of the artery. Shape (site,).
         back: Steps that the sites need on the way back. Shape (some,).
+        fork: Whether others meet the inlet, and the outlet, of a piece. (piece, 2).
     """
 
     inlet: np.ndarray
@@ -78,6 +79,7 @@ class Route(NamedTuple):
     probe_inlet: np.ndarray
     probe_place: np.ndarray
     back: np.ndarray
+    fork: np.ndarray
 
 
 class Bodies(NamedTuple):

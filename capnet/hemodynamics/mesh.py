@@ -24,7 +24,7 @@ from capnet.hemodynamics.wall import stiffness, wall_viscosity
 
 __all__ = ["Mesh", "Physics", "Schedule", "discretise", "make_mesh"]
 
-Ints = Int[np.ndarray, " row"]
+Ints = Int[np.ndarray, " _"]
 PerNode = Float[np.ndarray, "subject node"]
 PerInterval = Float[np.ndarray, "subject interval"]
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = (
     *("torch", "pytorch_lightning", "peft", "onnx", "onnxruntime", "onnxscript"),
     *("matplotlib", "neurokit2", "pandas", "wfdb", "sklearn", "jinja2", "rich"),
-    *("hydra", "omegaconf", "IPython"),
+    *("hydra", "omegaconf", "IPython", "numba", "xarray", "h5netcdf", "h5py", "yaml"),
 )
 
 BLOCKER = """

@@ -290,6 +290,7 @@ def fit_stiffness(
     outlet_radius: PerSegment,
     pwv: PerSubject,
     density: float,
+    index: Int[np.ndarray, " subject"],
 ) -> PerSubject:
     """Return the k3 (Pa) with which a pulse goes from carotid to femoral at ``pwv``.
 
@@ -299,6 +300,7 @@ def fit_stiffness(
         outlet_radius: m.
         pwv: Wanted speed (see `carotid_femoral_speed`), m/s.
         density: Of the blood, kg/m3.
+        index: Who they are, for messages.
 
     Raises:
         ConfigError: If no wall is as soft or as stiff as that.
@@ -309,7 +311,7 @@ def fit_stiffness(
     if len(bad):
         i = int(bad[0])
         msg = (
-            f"subject {i} has a pulse wave velocity of {pwv[i]:.2f} m/s; wanted "
+            f"subject {index[i]} has a pulse wave velocity of {pwv[i]:.2f} m/s; wanted "
             f"{speed(low)[i]:.1f} to {speed(high)[i]:.1f}. Narrow the population."
         )
         raise ConfigError(msg)

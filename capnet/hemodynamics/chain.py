@@ -136,9 +136,7 @@ def make_chain(
     return Chain(heads, series, shunt, joints, *joined)
 
 
-def _shorts(
-    wall: Wall, omega: Tensor, *, oscillating: bool
-) -> tuple[Tensor, Tensor]:
+def _shorts(wall: Wall, omega: Tensor, *, oscillating: bool) -> tuple[Tensor, Tensor]:
     """Return series and shunt admittances of every short."""
 
     def column(part: Tensor) -> Tensor:

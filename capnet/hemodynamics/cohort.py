@@ -131,6 +131,8 @@ class Cohort:
     Raises:
         ShapeError: If a parameter is missing or does not have one value a subject, or
             there are not as many bodies as subjects.
+        ConfigError: If no body can be derived from a subject's parameters; the message
+            names the subject by its row.
     """
 
     index: Int[np.ndarray, " subject"]
@@ -151,6 +153,29 @@ class Cohort:
             if values.shape != self.index.shape:
                 msg = f"{name} has shape {values.shape}; wanted {self.index.shape}."
                 raise ShapeError(msg)
+        if self.bodies is None:
+            self._check_values()
+
+    def _check_values(self) -> None:
+        """Refuse what no body can be derived from, before anything is computed."""
+        for name, values in self.parameters.items():
+            bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+            if len(bad):
+                msg = (
+                    f"subject {bad[0]} has {name} {values[bad[0]]:g}; wanted a positive "
+                    "number. Correct it, or leave the subject out."
+                )
+                raise ConfigError(msg)
+        p = self.parameters
+        low = np.flatnonzero(p["mbp"] <= p["pout"])
+        if len(low):
+            i = int(low[0])
+            msg = (
+                f"subject {i} has a mean pressure (mbp) of {p['mbp'][i]:g} mmHg; wanted "
+                f"more than {p['pout'][i]:g} mmHg, the pressure behind the beds (pout)."
+            )
+            raise ConfigError(msg)
+        Ejection(p["hr"], p["sv"], p["lvet"], p["pft"], p["rfv"])
 
     @classmethod
     def sample(cls, n: int, *, seed: int, population: Population | None = None) -> Self:
@@ -300,6 +325,7 @@ class Cohort:
             outlet_radius=outlet,
             pwv=p["pwv"],
             density=blood.density,
+            index=self.index,
         )
         k3 = np.repeat(trunk[:, None], len(network), axis=1)
         k3[:, LEFT_ARM] *= p["arm_stiffness"][:, None]

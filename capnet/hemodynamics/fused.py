@@ -16,6 +16,7 @@ from numba import njit
 from capnet.hemodynamics.arteries import Arteries
 from capnet.hemodynamics.elimination import Steps
 from capnet.hemodynamics.friction import LEVELS
+from capnet.hemodynamics.products import DUCT, LANES, multiply, square, turns
 from capnet.hemodynamics.spectra import turn
 from capnet.hemodynamics.wall import VISCOSITY_FLOOR, VISCOSITY_SLOPE
 
@@ -30,10 +31,8 @@ __all__ = [
     "bodies",
     "halvings",
     "run",
+    "run_second",
 ]
-
-LANES: Final = 32
-"""Subjects side by side: so many that compilers keep the loops, and make them wide."""
 
 _FLAGS: Final = {"contract", "arcp", "nsz"}
 """Of the compiler: nothing that would make a NaN a number or reorder sums."""
@@ -45,7 +44,7 @@ BOTTOM: Final = (1.0, 7.0 / 15.0, 1.0 / 39.0, 2.0 / 6435.0, 1.0 / 2027025.0)
 """Its denominator."""
 
 # What a short artery is made of: rows of `wall` ...
-_LOSS, _GIVE, _LUMEN, _LENGTH, _VOIGT, _RESISTANCE, _MIDDLE = range(7)
+_LOSS, _GIVE, _LUMEN, _LENGTH, _VOIGT, _RESISTANCE, _MIDDLE, _FALL = range(8)
 # ... and what it opposes to a wave: rows of `line`.
 _FRICTION, _INERTANCE, _CAPACITY, _DELAY = range(4)
 # A Windkessel: R1, R1 + R2 and R2 C.
@@ -113,12 +112,16 @@ class Equations(NamedTuple):
         steady: Pressure gradient per flow times A^2 of steady flow, Pa s.
         viscosity: Pa s, of oscillating flow; 0 if its friction is that of steady flow.
         sweeps: Passes through the tube law.
+        momentum: Flux of momentum over its value for a flat velocity profile.
+        total: Whether arteries that meet share total pressure; static otherwise.
     """
 
     density: float
     steady: float
     viscosity: float
     sweeps: int
+    momentum: float
+    total: bool
 
 
 class Answer(NamedTuple):
@@ -173,12 +176,57 @@ def halvings(largest: float) -> int:
     return times
 
 
+class _Room(NamedTuple):
+    """Where a group of subjects is solved."""
+
+    rows: np.ndarray
+    omega: np.ndarray
+    source: np.ndarray
+    wall: np.ndarray
+    line: np.ndarray
+    port: np.ndarray
+    ground: np.ndarray
+    link: np.ndarray
+    share: np.ndarray
+    enter: np.ndarray
+    value: np.ndarray
+    mean: np.ndarray
+    flow: np.ndarray
+    change: np.ndarray
+    bed: np.ndarray
+    local: np.ndarray
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _make_room(route: Route, steps: Steps, harmonics: int) -> _Room:
+    pieces, shorts, nodes = len(route.parent), len(route.place), steps.n_nodes
+    return _Room(
+        np.empty(LANES, np.int64),
+        np.empty((1, LANES)),
+        np.empty((harmonics + 1, 2, LANES)),
+        np.empty((shorts, 8, LANES)),
+        np.empty((shorts, 4, LANES)),
+        np.empty((pieces, 6, LANES)),
+        np.empty((nodes, 2, LANES)),
+        np.empty((steps.n_links, 2, LANES)),
+        np.empty((len(steps.near), 2, LANES)),
+        np.empty((nodes, 2, LANES)),
+        np.empty((nodes, 2, LANES)),
+        np.empty((nodes, LANES)),
+        np.empty((pieces, LANES)),
+        np.empty(LANES),
+        np.empty((len(route.bed), 3, LANES)),
+        np.empty((len(route.probe_piece), 5, LANES)),
+    )
+
+
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
 def run(
     route: Route, steps: Steps, body: Bodies, equations: Equations, answer: Answer
 ) -> None:
-    """Solve for all subjects of a block.
+    """Solve the linear equations for all subjects of a block.
 
     Args:
         route: From the layout.
@@ -188,46 +236,126 @@ def run(
         answer: Is filled; NaN where an artery collapses or numbers are not finite.
     """
     subjects, harmonics = len(body.period), answer.pressure.shape[2] - 1
-    pieces, shorts, nodes = len(route.parent), len(route.place), steps.n_nodes
-    rows = np.empty(LANES, np.int64)
-    omega = np.empty((1, LANES))
-    source = np.empty((harmonics + 1, 2, LANES))
-    wall = np.empty((shorts, 7, LANES))
-    line = np.empty((shorts, 4, LANES))
-    port = np.empty((pieces, 6, LANES))
-    ground = np.empty((nodes, 2, LANES))
-    link = np.empty((steps.n_links, 2, LANES))
-    share = np.empty((len(steps.near), 2, LANES))
-    value = np.empty((nodes, 2, LANES))
-    mean = np.empty((nodes, LANES))
-    flow = np.empty((pieces, LANES))
-    change = np.empty(LANES)
-    bed = np.empty((len(route.bed), 3, LANES))
-    local = np.empty((len(route.probe_piece), 2, LANES))
+    room = _make_room(route, steps, harmonics)
+    short, joint = np.empty((1, 4, LANES)), np.empty((1, 4, LANES))
     for start in range(0, subjects, LANES):
         count = min(LANES, subjects - start)
-        for j in range(LANES):
-            rows[j] = start + min(j, count - 1)
-        _shape_walls(route, body, rows, equations.steady, wall)
-        _load_beds(body, rows, bed)
-        _transform_inflow(body, rows, source)
-        _find_mean(
-            route, steps, body, rows, source, equations.sweeps, bed,
-            wall, ground, link, share, value, mean, flow, change,
-        )  # fmt: skip
-        slow, fast = _linearise(equations, wall, line)
-        _read_mean(route, body, rows, count, start, mean, flow, change, local, answer)
+        slow, fast = _settle(route, steps, body, equations, start, count, room)
+        room.local[:, 4] = 0.0
+        _read_mean(route, body, start, count, room, answer)
         for k in range(1, harmonics + 1):
-            largest = 0.0
-            for j in range(LANES):
-                omega[0, j] = 2.0 * math.pi * k / body.period[rows[j]]
-                bound = 0.25 * omega[0, j] * (slow + fast * omega[0, j])
-                if bound > largest:
-                    largest = bound
-            _cascade(route, equations, omega, largest, line, port)
-            _connect(route, omega, bed, port, ground, link)
-            _eliminate(steps, route.back, source, k, ground, link, share, value)
-            _read_wave(route, count, start, k, omega, port, value, local, answer)
+            largest = _set_pace(body, k, slow, fast, room)
+            _cascade(
+                route, equations, room.omega, largest, room.line, room.port,
+                short, joint,
+            )  # fmt: skip
+            _connect(route, room.omega, room.bed, room.port, room.ground, room.link)
+            room.enter[steps.root] = room.source[k]
+            _eliminate(steps, route.back, False, room)
+            _read_wave(route, start, count, k, room, answer)
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def run_second(
+    route: Route,
+    steps: Steps,
+    body: Bodies,
+    equations: Equations,
+    samples: int,
+    answer: Answer,
+) -> None:
+    """Solve to second order for all subjects of a block.
+
+    See `capnet.hemodynamics.second_order`.
+
+    Args:
+        route: From the layout.
+        steps: From the layout's plan.
+        body: The subjects.
+        equations: What is solved.
+        samples: Times at which waves are multiplied.
+        answer: Is filled; NaN where an artery collapses or numbers are not finite.
+    """
+    subjects, harmonics = len(body.period), answer.pressure.shape[2] - 1
+    pieces, shorts, sites = len(route.parent), len(route.place), answer.flow.shape[1]
+    room, rows = _make_room(route, steps, harmonics), harmonics + 1
+    short, joint = np.empty((shorts, 4, LANES)), np.empty((shorts, 4, LANES))
+    duct, turn = np.empty((shorts, DUCT, LANES)), turns(samples)
+    wave = np.empty((shorts, rows, 4, LANES))
+    head = np.zeros((pieces, rows, 4, LANES))
+    into = np.empty((pieces, 4, LANES))
+    stretch = np.empty((sites, rows, 2, LANES))
+    every, ends = np.arange(len(steps.node))[::-1].copy(), _find_ends(route, equations)
+    for start in range(0, subjects, LANES):
+        count = min(LANES, subjects - start)
+        slow, fast = _settle(route, steps, body, equations, start, count, room)
+        for k in range(rows):
+            largest = _set_pace(body, k, slow, fast, room)
+            if k > 0:
+                _cascade(
+                    route, equations, room.omega, largest, room.line, room.port,
+                    short, joint,
+                )  # fmt: skip
+                _connect(route, room.omega, room.bed, room.port, room.ground, room.link)
+                room.enter[steps.root] = room.source[k]
+                _eliminate(steps, every, False, room)
+            _spread(route, k, room, short, joint, wave)
+        _make_ducts(route, body, equations, room, duct)
+        multiply(duct, ends, turn, wave, head)
+        _correct_mean(route, steps, every, wave, head, room)
+        for v in range(sites):
+            p = route.probe_piece[v]
+            room.local[v, 4] = head[p, 0, 0 if route.probe_inlet[v] else 2]
+        _read_mean(route, body, start, count, room, answer)
+        for k in range(1, rows):
+            largest = _set_pace(body, k, slow, fast, room)
+            _cascade(
+                route, equations, room.omega, largest, room.line, room.port,
+                short, joint,
+            )  # fmt: skip
+            _connect(route, room.omega, room.bed, room.port, room.ground, room.link)
+            room.enter[:] = 0.0
+            room.enter[steps.root] = room.source[k]
+            _collect(route, k, short, joint, wave, head, into, room)
+            _eliminate(steps, route.back, True, room)
+            _read_second(route, start, count, k, head, into, room, stretch, answer)
+        _read_lumen(start, count, turn, stretch, room, answer)
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _settle(
+    route: Route,
+    steps: Steps,
+    body: Bodies,
+    equations: Equations,
+    start: int,
+    count: int,
+    room: _Room,
+) -> tuple[float, float]:
+    """Find the mean state of a group and linearise about it; see `_linearise`."""
+    for j in range(LANES):
+        room.rows[j] = start + min(j, count - 1)
+    _shape_walls(route, body, room.rows, equations.steady, room.wall)
+    _load_beds(body, room.rows, room.bed)
+    _transform_inflow(body, room.rows, room.source)
+    _find_mean(route, steps, body, equations.sweeps, room)
+    return _linearise(equations, room.wall, room.line)
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _set_pace(body: Bodies, k: int, slow: float, fast: float, room: _Room) -> float:
+    """Fill the frequencies of a harmonic; return a bound of |h|^2 over all shorts."""
+    largest = 0.0
+    for j in range(LANES):
+        omega = 2.0 * math.pi * k / body.period[room.rows[j]]
+        room.omega[0, j] = omega
+        bound = 0.25 * omega * (slow + fast * omega)
+        if bound > largest:
+            largest = bound
+    return largest
 
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
@@ -313,28 +441,16 @@ def _transform_inflow(body: Bodies, rows: np.ndarray, source: np.ndarray) -> Non
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
 def _find_mean(
-    route: Route,
-    steps: Steps,
-    body: Bodies,
-    rows: np.ndarray,
-    source: np.ndarray,
-    sweeps: int,
-    bed: np.ndarray,
-    wall: np.ndarray,
-    ground: np.ndarray,
-    link: np.ndarray,
-    share: np.ndarray,
-    value: np.ndarray,
-    mean: np.ndarray,
-    flow: np.ndarray,
-    change: np.ndarray,
+    route: Route, steps: Steps, body: Bodies, sweeps: int, room: _Room
 ) -> None:
     """Find the steady state; `change` is NaN where an artery collapses."""
+    bed, wall, mean, flow = room.bed, room.wall, room.mean, room.flow
+    ground, link, value, change = room.ground, room.link, room.value, room.change
     total, reference, outflow = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    low, every = np.empty(LANES), np.arange(len(steps.node))[::-1]
+    low, every = np.empty(LANES), np.arange(len(steps.node))[::-1].copy()
     for j in range(LANES):
-        reference[j] = body.reference[rows[j]]
-        outflow[j] = body.outflow[rows[j]]
+        reference[j] = body.reference[room.rows[j]]
+        outflow[j] = body.outflow[room.rows[j]]
     for n in range(len(mean)):
         for j in range(LANES):
             mean[n, j] = reference[j]
@@ -352,7 +468,8 @@ def _find_mean(
         for t in range(len(route.bed)):
             for j in range(LANES):
                 ground[route.bed[t], 0, j] = 1.0 / bed[t, _TOTAL, j]
-        _eliminate(steps, every, source, 0, ground, link, share, value)
+        room.enter[steps.root] = room.source[0]
+        _eliminate(steps, every, False, room)
         change[:] = 0.0
         for n in range(len(mean)):
             for j in range(LANES):
@@ -374,6 +491,7 @@ def _find_mean(
                     fourth = square * square + u * v * (square - u * v)
                     wall[i, _RESISTANCE, j] = 5.0 * wall[i, _LOSS, j] / fourth
                     wall[i, _MIDDLE, j] = 0.5 * (u + v)
+                    wall[i, _FALL, j] = u - v
                     low[j] = min(low[j], min(u, v))
                     total[j] = after
     for j in range(LANES):
@@ -435,17 +553,23 @@ def _cascade(
     largest: float,
     line: np.ndarray,
     port: np.ndarray,
+    short: np.ndarray,
+    joint: np.ndarray,
 ) -> None:
     """Join the shorts of every piece: admittance along it, and to ground at its ends.
 
     A short is halved until it is at most 1 rad long, where few terms give its tanh,
     and the halves are joined again.
+
+    Keeps as much as there is room for: of the shorts the same admittances; and the
+    parts of a current before a short that reach the piece's inlet and its own outlet.
     """
     times = halvings(largest)
-    part, one = 0.5**times, np.empty((8, LANES))
+    part, one, room = 0.5**times, np.empty((7, LANES)), len(short) - 1
     for p in range(len(route.parent)):
         begin = route.first[p]
         for i in range(begin, route.first[p + 1]):
+            n = min(i, room)
             if equations.viscosity > 0.0:
                 _oppose_as_womersley(line, i, omega, one)
             else:
@@ -477,46 +601,50 @@ def _cascade(
                 u, v = top * top - aside * aside, 2.0 * top * aside
                 e = bottom * bottom - below * below - (a * u - b * v)
                 f = 2.0 * bottom * below - (a * v + b * u)
-                one[2, j] = e * c - f * d
-                one[3, j] = e * d + f * c
+                short[n, 0, j] = e * c - f * d
+                short[n, 1, j] = e * d + f * c
                 # N/D = N (z N) / (z N D)
                 u, v = top * re - aside * im, top * im + aside * re
                 e, f = u * c - v * d, u * d + v * c
-                one[4, j] = x * e - y * f
-                one[5, j] = x * f + y * e
+                short[n, 2, j] = x * e - y * f
+                short[n, 3, j] = x * f + y * e
             for _ in range(times):
                 for j in range(LANES):
-                    a, b = one[2, j], one[3, j]
-                    c, d = one[4, j], one[5, j]
+                    a, b = short[n, 0, j], short[n, 1, j]
+                    c, d = short[n, 2, j], short[n, 3, j]
                     e, f = a + c, b + d
                     size = 1.0 / (e * e + f * f)
                     u, v = (a * e + b * f) * size, (b * e - a * f) * size
-                    one[2, j] = 0.5 * (a * u - b * v)
-                    one[3, j] = 0.5 * (a * v + b * u)
-                    one[4, j] = c + c * u - d * v
-                    one[5, j] = d + c * v + d * u
+                    short[n, 0, j] = 0.5 * (a * u - b * v)
+                    short[n, 1, j] = 0.5 * (a * v + b * u)
+                    short[n, 2, j] = c + c * u - d * v
+                    short[n, 3, j] = d + c * v + d * u
             if i == begin:
                 for j in range(LANES):
-                    port[p, 0, j] = one[2, j]
-                    port[p, 1, j] = one[3, j]
-                    port[p, 2, j] = one[4, j]
-                    port[p, 3, j] = one[5, j]
-                    port[p, 4, j] = one[4, j]
-                    port[p, 5, j] = one[5, j]
+                    port[p, 0, j] = short[n, 0, j]
+                    port[p, 1, j] = short[n, 1, j]
+                    port[p, 2, j] = short[n, 2, j]
+                    port[p, 3, j] = short[n, 3, j]
+                    port[p, 4, j] = short[n, 2, j]
+                    port[p, 5, j] = short[n, 3, j]
                 continue
             for j in range(LANES):
                 a, b = port[p, 0, j], port[p, 1, j]
-                y, x = one[2, j], one[3, j]
-                c, d = port[p, 4, j] + one[4, j], port[p, 5, j] + one[5, j]
+                y, x = short[n, 0, j], short[n, 1, j]
+                c, d = port[p, 4, j] + short[n, 2, j], port[p, 5, j] + short[n, 3, j]
                 re, im = a + y + c, b + x + d
                 size = 1.0 / (re * re + im * im)
                 re, im = re * size, -im * size
                 e, f = a * re - b * im, a * im + b * re
                 u, v = y * re - x * im, y * im + x * re
+                joint[n, 0, j] = e
+                joint[n, 1, j] = f
+                joint[n, 2, j] = u
+                joint[n, 3, j] = v
                 port[p, 2, j] += e * c - f * d
                 port[p, 3, j] += e * d + f * c
-                port[p, 4, j] = one[4, j] + u * c - v * d
-                port[p, 5, j] = one[5, j] + u * d + v * c
+                port[p, 4, j] = short[n, 2, j] + u * c - v * d
+                port[p, 5, j] = short[n, 3, j] + u * d + v * c
                 port[p, 0, j] = e * y - f * x
                 port[p, 1, j] = e * x + f * y
 
@@ -598,20 +726,14 @@ def _connect(
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
-def _eliminate(
-    steps: Steps,
-    back: np.ndarray,
-    source: np.ndarray,
-    k: int,
-    ground: np.ndarray,
-    link: np.ndarray,
-    share: np.ndarray,
-    value: np.ndarray,
-) -> None:
+def _eliminate(steps: Steps, back: np.ndarray, everywhere: bool, room: _Room) -> None:
     """Remove node after node, then find potentials on the way back.
 
-    See `capnet.hemodynamics.elimination.potentials`.
+    Currents enter at the root, or everywhere. See
+    `capnet.hemodynamics.elimination.substitute`.
     """
+    ground, link, share = room.ground, room.link, room.share
+    enter, value = room.enter, room.value
     root, total = steps.root, np.empty((2, LANES))
     for t in range(len(steps.node)):
         n, begin, end = steps.node[t], steps.first[t], steps.first[t + 1]
@@ -628,6 +750,11 @@ def _eliminate(
             size = 1.0 / (re * re + im * im)
             total[0, j] = re * size
             total[1, j] = -im * size
+        if everywhere:
+            for j in range(LANES):
+                re, im = enter[n, 0, j], enter[n, 1, j]
+                value[n, 0, j] = re * total[0, j] - im * total[1, j]
+                value[n, 1, j] = re * total[1, j] + im * total[0, j]
         for q in range(begin, end):
             m, b = steps.link[q], steps.near[q]
             for j in range(LANES):
@@ -639,6 +766,11 @@ def _eliminate(
                 re, im = share[q, 0, j], share[q, 1, j]
                 ground[b, 0, j] += re * ground[n, 0, j] - im * ground[n, 1, j]
                 ground[b, 1, j] += re * ground[n, 1, j] + im * ground[n, 0, j]
+            if everywhere:
+                for j in range(LANES):
+                    re, im = share[q, 0, j], share[q, 1, j]
+                    enter[b, 0, j] += re * enter[n, 0, j] - im * enter[n, 1, j]
+                    enter[b, 1, j] += re * enter[n, 1, j] + im * enter[n, 0, j]
         for c in range(steps.bridge_first[t], steps.bridge_first[t + 1]):
             m, q, o = steps.bridge[c], steps.one[c], steps.link[steps.other[c]]
             for j in range(LANES):
@@ -648,13 +780,18 @@ def _eliminate(
     for j in range(LANES):
         re, im = ground[root, 0, j], ground[root, 1, j]
         size = 1.0 / (re * re + im * im)
-        value[root, 0, j] = (source[k, 0, j] * re + source[k, 1, j] * im) * size
-        value[root, 1, j] = (source[k, 1, j] * re - source[k, 0, j] * im) * size
+        value[root, 0, j] = (enter[root, 0, j] * re + enter[root, 1, j] * im) * size
+        value[root, 1, j] = (enter[root, 1, j] * re - enter[root, 0, j] * im) * size
     for t in back:
         n, begin, end = steps.node[t], steps.first[t], steps.first[t + 1]
-        for j in range(LANES):
-            total[0, j] = 0.0
-            total[1, j] = 0.0
+        if everywhere:
+            for j in range(LANES):
+                total[0, j] = value[n, 0, j]
+                total[1, j] = value[n, 1, j]
+        else:
+            for j in range(LANES):
+                total[0, j] = 0.0
+                total[1, j] = 0.0
         for q in range(begin, end):
             b = steps.near[q]
             for j in range(LANES):
@@ -669,34 +806,33 @@ def _eliminate(
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
 def _read_mean(
-    route: Route,
-    body: Bodies,
-    rows: np.ndarray,
-    count: int,
-    start: int,
-    mean: np.ndarray,
-    flow: np.ndarray,
-    change: np.ndarray,
-    local: np.ndarray,
-    answer: Answer,
+    route: Route, body: Bodies, start: int, count: int, room: _Room, answer: Answer
 ) -> None:
-    """Write the mean state at the sites; keep compliance and Voigt time there."""
+    """Write the mean state at the sites; keep compliance and Voigt time there.
+
+    Pressure lies below that of the node by the last row of ``local``.
+    """
+    local, mean, flow, change = room.local, room.mean, room.flow, room.change
     for v in range(len(local)):
         p = route.probe_piece[v]
         n = route.inlet[p] if route.probe_inlet[v] else route.outlet[p]
         for j in range(LANES):
-            s = rows[j]
+            s = room.rows[j]
             lumen, give, voigt = _wall_at(
                 body, s, route.parent[p], route.probe_place[v]
             )
-            stretch = 1.0 + (mean[n, j] - body.reference[s]) * give
+            pressure = mean[n, j] - local[v, 4, j]
+            stretch = 1.0 + (pressure - body.reference[s]) * give
             local[v, 0, j] = 2.0 * lumen * stretch * give
             local[v, 1, j] = local[v, 0, j] * voigt / (math.sqrt(lumen) * stretch)
+            local[v, 2, j] = lumen
+            local[v, 3, j] = give
+            local[v, 4, j] = stretch
             if math.isnan(change[j]):
                 local[v, 0, j] = math.nan
             if j < count:
                 wrong = 0.0 * local[v, 0, j]  # NaN if the subject failed
-                answer.pressure[start + j, v, 0] = mean[n, j] + wrong
+                answer.pressure[start + j, v, 0] = pressure + wrong
                 answer.flow[start + j, v, 0] = flow[p, j] + wrong
                 answer.area[start + j, v, 0] = lumen * stretch * stretch + wrong
     for j in range(count):
@@ -706,17 +842,10 @@ def _read_mean(
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
 def _read_wave(
-    route: Route,
-    count: int,
-    start: int,
-    k: int,
-    omega: np.ndarray,
-    port: np.ndarray,
-    value: np.ndarray,
-    local: np.ndarray,
-    answer: Answer,
+    route: Route, start: int, count: int, k: int, room: _Room, answer: Answer
 ) -> None:
     """Write one harmonic at the sites."""
+    omega, port, value, local = room.omega, room.port, room.value, room.local
     for v in range(len(local)):
         p = route.probe_piece[v]
         a, b = route.inlet[p], route.outlet[p]
@@ -735,3 +864,255 @@ def _read_wave(
             answer.pressure[start + j, v, k] = pressure + wrong
             answer.flow[start + j, v, k] = flow + wrong
             answer.area[start + j, v, k] = pressure * give / complex(1.0, lag)
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _find_ends(route: Route, equations: Equations) -> np.ndarray:
+    """Return at which ends of shorts dynamic pressure matters, see `multiply`."""
+    ends = np.full((len(route.place), 2), -1)
+    if equations.total:
+        for p in range(len(route.parent)):
+            if route.fork[p, 0]:
+                ends[route.first[p], 0] = p
+            if route.fork[p, 1]:
+                ends[route.first[p + 1] - 1, 1] = p
+    return ends
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _spread(
+    route: Route,
+    k: int,
+    room: _Room,
+    short: np.ndarray,
+    joint: np.ndarray,
+    wave: np.ndarray,
+) -> None:
+    """Keep elastic pressure and flow half-way along every short."""
+    value, behind = room.value, np.empty((2, LANES))
+    for p in range(len(route.parent)):
+        a, b, begin = route.inlet[p], route.outlet[p], route.first[p]
+        if k == 0:
+            for i in range(begin, route.first[p + 1]):
+                wave[i, 0] = 0.0
+                wave[i, 0, 2] = room.flow[p]
+            continue
+        behind[:] = value[b]
+        for i in range(route.first[p + 1] - 1, begin - 1, -1):
+            one, fork = wave[i, k], joint[i]
+            for j in range(LANES):
+                re, im = value[a, 0, j], value[a, 1, j]
+                c, d = behind[0, j], behind[1, j]
+                e, f = re, im
+                if i > begin:
+                    e = fork[0, j] * re - fork[1, j] * im
+                    f = fork[0, j] * im + fork[1, j] * re
+                    e += fork[2, j] * c - fork[3, j] * d
+                    f += fork[2, j] * d + fork[3, j] * c
+                behind[0, j] = e
+                behind[1, j] = f
+                lag = room.line[i, _DELAY, j] * room.omega[0, j]
+                size = 0.5 / (1.0 + lag * lag)
+                re, im = e + c, f + d
+                one[0, j] = (re + im * lag) * size
+                one[1, j] = (im - re * lag) * size
+                y = short[i, 0, j] + 0.5 * short[i, 2, j]
+                x = short[i, 1, j] + 0.5 * short[i, 3, j]
+                re, im = e - c, f - d
+                one[2, j] = y * re - x * im
+                one[3, j] = y * im + x * re
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _make_ducts(
+    route: Route, body: Bodies, equations: Equations, room: _Room, duct: np.ndarray
+) -> None:
+    """Fill what multiplies the products of waves; time in radians."""
+    wall, line, rho = room.wall, room.line, equations.density
+    flux = rho * equations.momentum
+    for p in range(len(route.parent)):
+        a, half = route.parent[p], 0.5 * route.span[p]
+        for i in range(route.first[p], route.first[p + 1]):
+            for j in range(LANES):
+                s = room.rows[j]
+                omega = 2.0 * math.pi / body.period[s]
+                stretch, give = wall[i, _MIDDLE, j], wall[i, _GIVE, j]
+                rest, capacity = wall[i, _LUMEN, j], line[i, _CAPACITY, j]
+                lumen = rest * stretch * stretch
+                rise, fall = (stretch - 1.0) / give, 0.5 * wall[i, _FALL, j] / give
+                near, soft, _ = _wall_at(body, s, a, route.place[i] - half)
+                u = 1.0 + (rise + fall) * soft
+                near *= u * u
+                far, soft, _ = _wall_at(body, s, a, route.place[i] + half)
+                v = 1.0 + (rise - fall) * soft
+                far *= v * v
+                square = lumen * lumen
+                duct[i, 0, j] = 0.5 * give / stretch
+                duct[i, 1, j] = rho * capacity * omega / square
+                duct[i, 2, j] = 2.0 * equations.steady * capacity / (square * lumen)
+                duct[i, 3, j] = 0.5 * capacity * omega
+                duct[i, 4, j] = flux / (lumen * near)
+                duct[i, 5, j] = flux / (lumen * far)
+                duct[i, 6, j] = 0.5 * rho / (near * near)
+                duct[i, 7, j] = 0.5 * rho / (far * far)
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _correct_mean(
+    route: Route,
+    steps: Steps,
+    every: np.ndarray,
+    wave: np.ndarray,
+    head: np.ndarray,
+    room: _Room,
+) -> None:
+    """Add to the mean state what the means of products drive."""
+    ground, link, enter, value = room.ground, room.link, room.enter, room.value
+    push, total = np.empty((len(route.parent), 2, LANES)), np.empty((2, LANES))
+    ground[:] = 0.0
+    link[:] = 0.0
+    enter[:] = 0.0
+    for p in range(len(push)):
+        a, b = route.inlet[p], route.outlet[p]
+        total[0] = 0.0
+        total[1] = head[p, 0, 0] - head[p, 0, 2]
+        for i in range(route.first[p], route.first[p + 1]):
+            for j in range(LANES):
+                total[0, j] += room.wall[i, _RESISTANCE, j]
+                total[1, j] += wave[i, 0, 0, j]
+        for j in range(LANES):
+            conductance = 1.0 / total[0, j]
+            lost = conductance * total[1, j]
+            push[p, 0, j] = conductance
+            push[p, 1, j] = lost
+            link[route.link[p], 0, j] += conductance
+            enter[a, 0, j] += lost
+            enter[b, 0, j] -= lost
+    for t in range(len(room.bed)):
+        for j in range(LANES):
+            ground[route.bed[t], 0, j] = 1.0 / room.bed[t, _TOTAL, j]
+    _eliminate(steps, every, True, room)
+    for n in range(len(room.mean)):
+        for j in range(LANES):
+            room.mean[n, j] += value[n, 0, j]
+    for p in range(len(push)):
+        a, b = route.inlet[p], route.outlet[p]
+        for j in range(LANES):
+            change = push[p, 0, j] * (value[a, 0, j] - value[b, 0, j])
+            room.flow[p, j] += change - push[p, 1, j]
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _collect(
+    route: Route,
+    k: int,
+    short: np.ndarray,
+    joint: np.ndarray,
+    wave: np.ndarray,
+    head: np.ndarray,
+    into: np.ndarray,
+    room: _Room,
+) -> None:
+    """Bring the sources of a harmonic to the ends of pieces, and into the nodes."""
+    port, enter = room.port, room.enter
+    for p in range(len(route.parent)):
+        a, b, begin, end = route.inlet[p], route.outlet[p], route.first[p], into[p]
+        end[:] = 0.0
+        for i in range(begin, route.first[p + 1]):
+            for j in range(LANES):
+                re, im = wave[i, k, 0, j], wave[i, k, 1, j]
+                c = short[i, 0, j] * re - short[i, 1, j] * im
+                d = short[i, 0, j] * im + short[i, 1, j] * re
+                uptake = 0.5 * room.line[i, _CAPACITY, j] * room.omega[0, j]
+                gain, more = -uptake * wave[i, k, 3, j], uptake * wave[i, k, 2, j]
+                re, im = end[2, j] + c - gain, end[3, j] + d - more
+                e, f, u, v = 1.0, 0.0, 0.0, 0.0
+                if i > begin:
+                    e, f = joint[i, 0, j], joint[i, 1, j]
+                    u, v = joint[i, 2, j], joint[i, 3, j]
+                end[0, j] += e * re - f * im
+                end[1, j] += e * im + f * re
+                end[2, j] = u * re - v * im - c - gain
+                end[3, j] = u * im + v * re - d - more
+        for j in range(LANES):
+            re, im = head[p, k, 0, j], head[p, k, 1, j]
+            u, v = head[p, k, 2, j], head[p, k, 3, j]
+            c = port[p, 0, j] * (re - u) - port[p, 1, j] * (im - v)
+            d = port[p, 0, j] * (im - v) + port[p, 1, j] * (re - u)
+            end[0, j] += c + port[p, 2, j] * re - port[p, 3, j] * im
+            end[1, j] += d + port[p, 2, j] * im + port[p, 3, j] * re
+            end[2, j] += port[p, 4, j] * u - port[p, 5, j] * v - c
+            end[3, j] += port[p, 4, j] * v + port[p, 5, j] * u - d
+        for j in range(LANES):
+            enter[a, 0, j] += end[0, j]
+            enter[a, 1, j] += end[1, j]
+        for j in range(LANES):
+            enter[b, 0, j] += end[2, j]
+            enter[b, 1, j] += end[3, j]
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _read_second(
+    route: Route,
+    start: int,
+    count: int,
+    k: int,
+    head: np.ndarray,
+    into: np.ndarray,
+    room: _Room,
+    stretch: np.ndarray,
+    answer: Answer,
+) -> None:
+    """Write one harmonic of pressure and flow at the sites; keep how walls stretch."""
+    omega, port, value, local = room.omega, room.port, room.value, room.local
+    for v in range(len(local)):
+        p = route.probe_piece[v]
+        a, b = route.inlet[p], route.outlet[p]
+        for j in range(LANES):
+            first = complex(value[a, 0, j], value[a, 1, j])
+            last = complex(value[b, 0, j], value[b, 1, j])
+            flow = complex(port[p, 0, j], port[p, 1, j]) * (first - last)
+            if route.probe_inlet[v]:
+                pressure = first - complex(head[p, k, 0, j], head[p, k, 1, j])
+                flow += complex(port[p, 2, j], port[p, 3, j]) * first
+                flow -= complex(into[p, 0, j], into[p, 1, j])
+            else:
+                pressure = last - complex(head[p, k, 2, j], head[p, k, 3, j])
+                flow -= complex(port[p, 4, j], port[p, 5, j]) * last
+                flow += complex(into[p, 2, j], into[p, 3, j])
+            lag = omega[0, j] * local[v, 1, j]
+            wave = pressure * local[v, 3, j] / complex(1.0, lag)
+            stretch[v, k, 0, j] = wave.real
+            stretch[v, k, 1, j] = wave.imag
+            if j < count:
+                wrong = 0.0 * local[v, 0, j]
+                answer.pressure[start + j, v, k] = pressure + wrong
+                answer.flow[start + j, v, k] = flow + wrong
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def _read_lumen(
+    start: int,
+    count: int,
+    turn: np.ndarray,
+    stretch: np.ndarray,
+    room: _Room,
+    answer: Answer,
+) -> None:
+    """Write the lumens at the sites: that at rest times the square of the stretch."""
+    for v in range(len(stretch)):
+        stretch[v, 0, 0] = room.local[v, 4]
+        stretch[v, 0, 1] = 0.0
+        square(stretch[v], turn)
+        for j in range(count):
+            lumen = room.local[v, 2, j] + 0.0 * room.local[v, 0, j]
+            for k in range(stretch.shape[1]):
+                wave = complex(stretch[v, k, 0, j], stretch[v, k, 1, j])
+                answer.area[start + j, v, k] = lumen * wave

@@ -52,7 +52,13 @@ from capnet.hemodynamics.elimination import (
     substitute,
 )
 from capnet.hemodynamics.network import Location, Network, Probe, Tree, split
-from capnet.hemodynamics.second_order import Ducts, Sources, products, squared
+from capnet.hemodynamics.second_order import (
+    Ducts,
+    Sources,
+    products,
+    samples,
+    squared,
+)
 from capnet.hemodynamics.spectra import Spectra
 from capnet.hemodynamics.wall import area, compliance, stiffness, wall_viscosity
 
@@ -451,15 +457,15 @@ class LinearSolver:
         answer.period[:] = arteries.inflow.period
         if self.engine == "fused":
             route, steps = _route(layout, probes)
-            fused.run(
-                route,
-                steps,
-                fused.bodies(arteries, viscoelastic=self.viscoelastic),
-                self._equations(arteries.blood),
-                fused.Answer(
-                    answer.pressure, answer.flow, answer.area, answer.residual
-                ),
-            )
+            bodies = fused.bodies(arteries, viscoelastic=self.viscoelastic)
+            equations = self._equations(arteries.blood)
+            waves = (answer.pressure, answer.flow, answer.area)
+            found = fused.Answer(*waves, answer.residual)
+            if self.order == 1:
+                fused.run(route, steps, bodies, equations, found)
+            else:
+                count = samples(self.harmonics)
+                fused.run_second(route, steps, bodies, equations, count, found)
             return
         with torch.inference_mode():
             state = self.propagate(self.tensors(arteries), layout)
@@ -523,6 +529,8 @@ class LinearSolver:
             steady=float(steady),
             viscosity=float(viscosity),
             sweeps=self.sweeps,
+            momentum=float(blood.momentum),
+            total=self.junctions == "total",
         )
 
     def propagate(self, tensors: ArteryTensors, layout: Layout) -> LinearState:
@@ -551,7 +559,7 @@ class LinearSolver:
         if self.order == 2:
             ducts = _ducts(tensors, short, mean, wall, layout, equations)
             sources = _multiply(ducts, mean, waves, chain, omega, layout)
-            second = _forces(sources, chain, layout, total=self.junctions == "total")
+            second = _forces(sources, chain, layout, total=equations.total)
             currents = list(_gather(second.inlet, second.outlet, layout).unbind(0))
             currents[layout.plan.root] = currents[layout.plan.root] + inflow
             waves = substitute(factors, dict(enumerate(currents)))
@@ -735,19 +743,16 @@ def _ducts(
 ) -> Ducts:
     """Return what multiplies the products of waves."""
     rho, reference = equations.density, short.reference
-    rest, lumen = (
-        area(pressure, reference, short.radius, short.beta)
-        for pressure in (reference, mean.static)
-    )
+    lumen = area(mean.static, reference, short.radius, short.beta)
     near, far = (
         area(pressure, reference, *_wall_at(tensors, layout, shift))
         for pressure, shift in ((mean.first, -0.5), (mean.last, 0.5))
     )
     square = lumen * lumen
-    flux = rho * tensors.blood.momentum / lumen
+    flux = rho * equations.momentum / lumen
     return Ducts(
         delay=wall.delay,
-        charge=0.5 * short.length * rest / (short.beta * short.beta),
+        stretch=0.5 / (short.beta + mean.static - reference),
         inertia=rho * wall.capacity / square,
         friction=2.0 * equations.steady * wall.capacity / (square * lumen),
         uptake=0.5 * wall.capacity,

@@ -11,10 +11,10 @@ from typing import Final, no_type_check
 import numpy as np
 from numba import njit
 
-__all__ = ["DUCT", "WIDTH", "multiply", "square", "transform", "turns"]
+__all__ = ["DUCT", "LANES", "multiply", "square", "transform", "turns"]
 
-WIDTH: Final = 16
-"""Subjects transformed side by side, so that their waves stay in the nearest cache."""
+LANES: Final = 32
+"""Subjects side by side: so many that compilers keep the loops, and make them wide."""
 
 _FLAGS: Final = {"contract", "arcp", "nsz"}
 
@@ -22,7 +22,7 @@ DUCT: Final = 8
 """Rows of what multiplies the products of a short, see `Ducts`; time in radians of the
 heart's cycle."""
 (
-    _CHARGE,
+    _STRETCH,
     _INERTIA,
     _FRICTION,
     _UPTAKE,
@@ -48,16 +48,18 @@ def turns(count: int) -> np.ndarray:
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
-def transform(x: np.ndarray, y: np.ndarray, turn: np.ndarray) -> np.ndarray:
+def transform(
+    x: np.ndarray, y: np.ndarray, turn: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return sum over k of x[k] exp(2 pi i k t / count), at all t.
 
     Args:
-        x: Real and imaginary part; is overwritten. Shape (count, 2, WIDTH).
+        x: Real and imaginary part; is overwritten. Shape (count, 2, LANES).
         y: As much room.
         turn: From `turns`; the count has no factors but 2 and 3.
 
     Returns:
-        One of both.
+        The answer, in one of both, and the other.
     """
     count = len(turn)
     n, stride = count, 1
@@ -76,7 +78,7 @@ def transform(x: np.ndarray, y: np.ndarray, turn: np.ndarray) -> np.ndarray:
             stride *= 2
         n = m
         x, y = y, x
-    return x
+    return x, y
 
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
@@ -90,7 +92,7 @@ def _by_four(
         c3, s3 = turn[3 * p * stride, 0], turn[3 * p * stride, 1]
         for q in range(stride):
             i, o, step = q + stride * p, q + stride * 4 * p, stride * m
-            for j in range(WIDTH):
+            for j in range(LANES):
                 a, b = x[i, 0, j], x[i, 1, j]
                 c, d = x[i + step, 0, j], x[i + step, 1, j]
                 e, f = x[i + 2 * step, 0, j], x[i + 2 * step, 1, j]
@@ -120,7 +122,7 @@ def _by_three(
         c2, s2 = turn[2 * p * stride, 0], turn[2 * p * stride, 1]
         for q in range(stride):
             i, o, step = q + stride * p, q + stride * 3 * p, stride * m
-            for j in range(WIDTH):
+            for j in range(LANES):
                 a, b = x[i, 0, j], x[i, 1, j]
                 c, d = x[i + step, 0, j], x[i + step, 1, j]
                 e, f = x[i + 2 * step, 0, j], x[i + 2 * step, 1, j]
@@ -146,7 +148,7 @@ def _by_two(
         c1, s1 = turn[p * stride, 0], turn[p * stride, 1]
         for q in range(stride):
             i, o, step = q + stride * p, q + stride * 2 * p, stride * m
-            for j in range(WIDTH):
+            for j in range(LANES):
                 a, b = x[i, 0, j], x[i, 1, j]
                 c, d = x[i + step, 0, j], x[i + step, 1, j]
                 y[o, 0, j] = a + c
@@ -158,16 +160,16 @@ def _by_two(
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
-def _with_slope(wave: np.ndarray, row: int, lane: int, x: np.ndarray) -> None:
+def _with_slope(wave: np.ndarray, row: int, x: np.ndarray) -> None:
     """Fill a wave, and its slope per radian as imaginary part."""
     last, count = len(wave), len(x)
-    for j in range(WIDTH):
-        x[0, 0, j] = wave[0, row, lane + j]
+    for j in range(LANES):
+        x[0, 0, j] = wave[0, row, j]
         x[0, 1, j] = 0.0
     x[last : count - last + 1] = 0.0
     for k in range(1, last):
-        for j in range(WIDTH):
-            re, im = wave[k, row, lane + j], wave[k, row + 1, lane + j]
+        for j in range(LANES):
+            re, im = wave[k, row, j], wave[k, row + 1, j]
             x[k, 0, j] = (1.0 - k) * re
             x[k, 1, j] = (1.0 - k) * im
             x[count - k, 0, j] = (1.0 + k) * re
@@ -176,23 +178,22 @@ def _with_slope(wave: np.ndarray, row: int, lane: int, x: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
-def _apart(z: np.ndarray, lane: int, one: np.ndarray) -> None:
+def _apart(z: np.ndarray, one: np.ndarray) -> None:
     """Read the spectra of real and imaginary part from their joint transform.
 
     Args:
         z: `transform` of two real waves.
-        lane: First of the lanes that are filled.
         one: Real and imaginary part of both spectra. Shape (harmonic, 4, lane).
     """
     count = len(z)
     half = 0.5 / count
     for k in range(len(one)):
         m = (count - k) % count
-        for j in range(WIDTH):
-            one[k, 0, lane + j] = half * (z[m, 0, j] + z[k, 0, j])
-            one[k, 1, lane + j] = half * (z[m, 1, j] - z[k, 1, j])
-            one[k, 2, lane + j] = half * (z[m, 1, j] + z[k, 1, j])
-            one[k, 3, lane + j] = half * (z[k, 0, j] - z[m, 0, j])
+        for j in range(LANES):
+            one[k, 0, j] = half * (z[m, 0, j] + z[k, 0, j])
+            one[k, 1, j] = half * (z[m, 1, j] - z[k, 1, j])
+            one[k, 2, j] = half * (z[m, 1, j] + z[k, 1, j])
+            one[k, 3, j] = half * (z[k, 0, j] - z[m, 0, j])
 
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
@@ -209,36 +210,76 @@ def multiply(
             it is not wanted. Shape (short, 2).
         turn: From `turns`, of `samples` of the harmonics.
         wave: Elastic pressure and flow, real and imaginary part. Becomes pressure lost
-            along the short, and flow that each of its ends takes up per radian. Shape
-            (short, harmonic, 4, lane).
+            along the short, and elastic pressure times what it adds to the compliance, as
+            a part. Shape (short, harmonic, 4, lane).
         head: Is filled with the dynamic pressure at inlet and outlet. Shape (piece,
             harmonic, 4, lane).
     """
-    shorts, _, _, lanes = wave.shape
-    shape = (len(turn), 2, WIDTH)
+    shorts, harmonics, _, _ = wave.shape
+    shape = (len(turn), 2, LANES)
     a, b, c, d = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
+    both = np.empty((harmonics, 4, LANES))
     for i in range(shorts):
-        for lane in range(0, lanes, WIDTH):
-            _with_slope(wave[i], 0, lane, a)
-            _with_slope(wave[i], 2, lane, c)
-            rise = transform(a, b, turn)
-            flow = transform(c, d, turn)
-            for t in range(len(turn)):
-                for j in range(WIDTH):
-                    p, q = rise[t, 0, j], flow[t, 0, j]
-                    up = duct[i, _UPTAKE, lane + j] * rise[t, 1, j]
-                    near, far = (q + up) * (q + up), (q - up) * (q - up)
-                    drag = duct[i, _INERTIA, lane + j] * flow[t, 1, j]
-                    drag += duct[i, _FRICTION, lane + j] * q
-                    loss = duct[i, _OUTLET, lane + j] * far
-                    loss -= duct[i, _INLET, lane + j] * near
-                    rise[t, 0, j] = loss - p * drag
-                    rise[t, 1, j] = duct[i, _CHARGE, lane + j] * (p * p)
-                    flow[t, 0, j] = duct[i, _INLET_HEAD, lane + j] * near
-                    flow[t, 1, j] = duct[i, _OUTLET_HEAD, lane + j] * far
-            spare = b if rise is a else a
-            _apart(transform(rise, spare, turn), lane, wave[i])
-            if ends[i, 0] >= 0 or ends[i, 1] >= 0:
-                spare = d if flow is c else c
-                two = transform(flow, spare, turn)
-                _apart_ends(two, lane, ends[i], head)
+        _with_slope(wave[i], 0, a)
+        _with_slope(wave[i], 2, c)
+        rise, spare = transform(a, b, turn)
+        flow, other = transform(c, d, turn)
+        for t in range(len(turn)):
+            for j in range(LANES):
+                p, q = rise[t, 0, j], flow[t, 0, j]
+                up = duct[i, _UPTAKE, j] * rise[t, 1, j]
+                near, far = (q + up) * (q + up), (q - up) * (q - up)
+                drag = duct[i, _INERTIA, j] * flow[t, 1, j]
+                drag += duct[i, _FRICTION, j] * q
+                loss = duct[i, _OUTLET, j] * far
+                loss -= duct[i, _INLET, j] * near
+                rise[t, 0, j] = loss - p * drag
+                rise[t, 1, j] = duct[i, _STRETCH, j] * (p * p)
+                flow[t, 0, j] = duct[i, _INLET_HEAD, j] * near
+                flow[t, 1, j] = duct[i, _OUTLET_HEAD, j] * far
+        rise, spare = transform(rise, spare, turn)
+        _apart(rise, wave[i])
+        if ends[i, 0] < 0 and ends[i, 1] < 0:
+            continue
+        flow, other = transform(flow, other, turn)
+        _apart(flow, both)
+        for end in range(2):
+            if ends[i, end] >= 0:
+                for k in range(harmonics):
+                    for j in range(LANES):
+                        re, im = both[k, 2 * end, j], both[k, 2 * end + 1, j]
+                        head[ends[i, end], k, 2 * end, j] = re
+                        head[ends[i, end], k, 2 * end + 1, j] = im
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
+def square(wave: np.ndarray, turn: np.ndarray) -> None:
+    """Replace waves by their squares.
+
+    Args:
+        wave: Real and imaginary part, mean first. Shape (harmonic, 2, lane).
+        turn: From `turns`, of `samples` of the harmonics.
+    """
+    harmonics = len(wave)
+    count, shape = len(turn), (len(turn), 2, LANES)
+    a, b = np.empty(shape), np.empty(shape)
+    both = np.empty((harmonics, 4, LANES))
+    a[harmonics : count - harmonics + 1] = 0.0
+    for k in range(harmonics):
+        for j in range(LANES):
+            a[-k, 0, j] = wave[k, 0, j]
+            a[-k, 1, j] = -wave[k, 1, j]
+            a[k, 0, j] = wave[k, 0, j]
+            a[k, 1, j] = wave[k, 1, j]
+    x, y = transform(a, b, turn)
+    for t in range(count):
+        for j in range(LANES):
+            x[t, 0, j] *= x[t, 0, j]
+            x[t, 1, j] = 0.0
+    x, y = transform(x, y, turn)
+    _apart(x, both)
+    for k in range(harmonics):
+        for j in range(LANES):
+            wave[k, 0, j] = both[k, 0, j]
+            wave[k, 1, j] = both[k, 1, j]

@@ -54,7 +54,7 @@ class Ducts(NamedTuple):
 
     Attributes:
         delay: Voigt time of the wall, s.
-        charge: l D / 2, m3/Pa2.
+        stretch: D / C, 1/Pa: how much of its compliance a pressure adds.
         inertia: rho C l / A^2.
         friction: 2 f C l / A^3.
         uptake: C l / 2, m3/Pa.
@@ -63,7 +63,7 @@ class Ducts(NamedTuple):
     """
 
     delay: Tensor
-    charge: Tensor
+    stretch: Tensor
     inertia: Tensor
     friction: Tensor
     uptake: Tensor
@@ -136,10 +136,10 @@ def products(
     inlet, outlet = (middle + half).square(), (middle - half).square()
     convection = column(ducts.outlet) * outlet - column(ducts.inlet) * inlet
     drag = column(ducts.inertia) * acceleration + column(ducts.friction) * middle
-    uptake = spectrum(column(ducts.charge) * rise.square()) * turn
+    gain = spectrum(column(ducts.stretch) * rise.square()) * column(ducts.uptake)
     return Sources(
         drop=spectrum(convection - rise * drag),
-        uptake=uptake[:, :, 1:],
+        uptake=(gain * turn)[:, :, 1:],
         inlet=spectrum(column(ducts.inlet_head) * inlet),
         outlet=spectrum(column(ducts.outlet_head) * outlet),
     )

@@ -25,7 +25,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def everyone():
     """The same people, all of them."""
-    return simulate(Cohort.sample(60, seed=0), LinearSolver())
+    return simulate(Cohort.sample(60, seed=0), LinearSolver(), sampling_rate=500.0)
 
 
 def rows_of(run, name="summary.csv"):
@@ -151,7 +151,7 @@ def test_bad_settings_stop_before_any_work(door, overrides, error, words):
 
 
 def test_a_decade_is_held_against_the_people_of_that_decade():
-    frame = summary(simulate(textbook(), LinearSolver()))
+    frame = summary(simulate(textbook(), LinearSolver(), sampling_rate=500.0))
     aix = frame[frame["quantity"] == "AIx"].set_index("age")
     assert aix["reference_mean"].tolist() == [2, 12, 19, 24, 28, 30]
     speed = frame[frame["quantity"] == "cfPWV"].set_index("age")
@@ -164,7 +164,7 @@ def test_people_of_unknown_age_stand_together():
     tree = network([1, 2, 2], [2, 3, 4])
     bodies = arteries(tree)
     cohort = Cohort(np.zeros(1, np.int64), np.full(1, np.nan), {}, bodies=bodies)
-    waves = simulate(cohort, LinearSolver(harmonics=4))
+    waves = simulate(cohort, LinearSolver(harmonics=4), sampling_rate=500.0)
     assert [decade for decade, _ in by_decade(waves)] == ["unknown"]
     frame = summary(waves)
     assert frame["reference_mean"].isna().all()
@@ -174,7 +174,11 @@ def test_people_of_unknown_age_stand_together():
 
 
 def test_what_cannot_be_read_is_a_dash():
-    frame = summary(simulate(textbook((30.0,)), LinearSolver(), ["aortic_root"]))
+    frame = summary(
+        simulate(
+            textbook((30.0,)), LinearSolver(), ["aortic_root"], sampling_rate=500.0
+        )
+    )
     frame.loc[frame["quantity"] == "AIx", ["n", "mean", "sd"]] = [0, math.nan, math.nan]
     table = printed(frame)
     cells = dict(zip(*(column.cells for column in table.columns), strict=True))

@@ -118,7 +118,9 @@ def test_the_fitted_stiffness_gives_the_speed_asked_for():
     body = Cohort.sample(6, seed=1).arteries()
     sizes = {k: getattr(body, k) for k in ("length", "inlet_radius", "outlet_radius")}
     wanted = np.linspace(5.0, 12.0, 6)
-    k3 = fit_stiffness(**sizes, pwv=wanted, density=1060.0)
+    k3 = fit_stiffness(
+        **sizes, pwv=wanted, density=1060.0, index=np.arange(len(wanted))
+    )
     speed = carotid_femoral_speed(**sizes, k3=k3, density=1060.0)
     np.testing.assert_allclose(speed, wanted, rtol=1e-12)
     slow = carotid_femoral_speed(**sizes, k3=k3, density=4 * 1060.0)

@@ -81,17 +81,17 @@ def test_a_network_without_named_sites_is_seen_everywhere():
     assert default_sites(tree) == wanted
     bodies = arteries(tree)
     cohort = Cohort(np.zeros(1, np.int64), np.full(1, np.nan), {}, bodies=bodies)
-    waves = simulate(cohort, LinearSolver(harmonics=5))
+    waves = simulate(cohort, LinearSolver(harmonics=5), sampling_rate=500.0)
     assert waves.sites == wanted
     assert waves.converged.all()
     with pytest.raises(ConfigError, match="'radial'"):
-        simulate(cohort, Never(), sites=["radial"])
+        simulate(cohort, Never(), sites=["radial"], sampling_rate=500.0)
 
 
 @pytest.mark.parametrize("sites", [["aortic_root", "elbow"], []])
 def test_an_unknown_site_is_refused_before_anything_is_computed(sites):
     with pytest.raises(ConfigError, match="radial"):
-        simulate(Cohort.sample(2, seed=0), Never(), sites=sites)
+        simulate(Cohort.sample(2, seed=0), Never(), sites=sites, sampling_rate=500.0)
 
 
 @pytest.mark.parametrize("rate", [0.0, -500.0, np.nan, np.inf])
@@ -103,13 +103,13 @@ def test_an_impossible_sampling_rate_is_refused_before_anything_is_computed(rate
 def test_who_failed_is_told(caplog):
     cohort = Cohort.sample(5, seed=0).take(np.array([0, 4, 2, 1]))
     with caplog.at_level(logging.WARNING):
-        waves = simulate(cohort, Half())
+        waves = simulate(cohort, Half(), sampling_rate=500.0)
     assert waves.converged.tolist() == [True, False, True, False]
     (line,) = caplog.messages
     assert line.startswith("2 of 4 subjects did not converge")
     assert "subject 4: the solver gave no finite wave" in line
     caplog.clear()
-    simulate(cohort, Swing())
+    simulate(cohort, Swing(), sampling_rate=500.0)
     assert caplog.messages == []
 
 
@@ -120,6 +120,7 @@ def test_progress_is_called_until_all_are_done():
         solver=LinearSolver(batch_size=2),
         sites=["radial"],
         progress=lambda done, total: seen.append((done, total)),
+        sampling_rate=500.0,
     )
     assert seen[-1] == (5, 5)
     assert seen == sorted(seen)

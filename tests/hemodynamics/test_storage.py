@@ -26,7 +26,7 @@ def waves():
     """Two populations joined, not in the order they were drawn, one failed."""
     first = Cohort.sample(4, seed=0).take(np.array([3, 0]))
     second = Cohort.sample(3, seed=1, population=Population.older_clinic())
-    made = simulate(Cohort.concatenate([first, second]), Swing())
+    made = simulate(Cohort.concatenate([first, second]), Swing(), sampling_rate=500.0)
     pressure = made.spectra.pressure.copy()
     pressure[2] = np.nan
     return replace(made, spectra=replace(made.spectra, pressure=pressure))
@@ -71,7 +71,7 @@ def test_a_round_trip_is_exact(waves, file):
 def test_given_bodies_come_back(tmp_path):
     derived = Cohort.sample(3, seed=2)
     given = replace(derived, bodies=derived.arteries())
-    for waves in (simulate(given, Swing()), phantom()):
+    for waves in (simulate(given, Swing(), sampling_rate=500.0), phantom()):
         back = Waves.load(waves.save(tmp_path / "new" / "waves.nc"))
         assert_same(waves, back)
         ours, theirs = waves.cohort.arteries(), back.cohort.arteries()

@@ -50,7 +50,7 @@ def assert_same(found, wanted):
 
 
 def test_parts_are_the_waves_of_one_go(cohort, tmp_path):
-    wanted = simulate(cohort, Swing(), SITES, RATE)
+    wanted = simulate(cohort, Swing(), SITES, sampling_rate=RATE)
     folder = simulate_to(
         tmp_path / "w", cohort, Swing(), SITES, sampling_rate=RATE, part_size=4
     )
@@ -85,7 +85,7 @@ def test_a_killed_job_goes_on_where_it_stopped(cohort, tmp_path):
     whole = simulate_to(tmp_path, cohort, Counting(asked), **job)
     assert asked == [cohort.index[8:].tolist()]
     assert [whole.part(n).read_bytes() for n in (0, 1)] == before
-    assert_same(whole[:], simulate(cohort, Swing(), SITES, RATE))
+    assert_same(whole[:], simulate(cohort, Swing(), SITES, sampling_rate=RATE))
     asked.clear()
     simulate_to(tmp_path, cohort, Counting(asked), **job)
     assert asked == []
@@ -112,7 +112,7 @@ def test_parts_of_another_job_are_never_mixed_in(cohort, tmp_path, change):
     with pytest.raises(RecordError, match=r"another job.*Choose an empty folder"):
         simulate_to(tmp_path, **(job | change))
     assert folder.part(0).read_bytes() == before
-    assert_same(folder[:], simulate(cohort, Swing(), SITES, RATE))
+    assert_same(folder[:], simulate(cohort, Swing(), SITES, sampling_rate=RATE))
 
 
 def test_a_part_from_elsewhere_is_found_out(cohort, tmp_path):
@@ -180,4 +180,4 @@ def test_given_bodies_stream_too(tmp_path):
     folder = simulate_to(
         tmp_path, given, Swing(), SITES, sampling_rate=RATE, part_size=2
     )
-    assert_same(folder[:], simulate(given, Swing(), SITES, RATE))
+    assert_same(folder[:], simulate(given, Swing(), SITES, sampling_rate=RATE))

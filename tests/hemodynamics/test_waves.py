@@ -149,7 +149,9 @@ def test_the_shortest_way_round_a_loop_counts():
     bodies = arteries(tree)
     bodies = replace(bodies, length=np.array([[0.1, 0.3, 0.2, 0.1]]))
     cohort = Cohort(np.zeros(1, np.int64), np.full(1, np.nan), {}, bodies=bodies)
-    looped = simulate(cohort, LinearSolver(harmonics=3), ["artery 4@1"])
+    looped = simulate(
+        cohort, LinearSolver(harmonics=3), ["artery 4@1"], sampling_rate=500.0
+    )
     assert looped.distance("artery 4@1") == pytest.approx(0.4)
     assert looped.distance("artery 2@0.5") == pytest.approx(0.25)
 

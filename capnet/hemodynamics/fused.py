@@ -250,7 +250,7 @@ def run(
                 short, joint,
             )  # fmt: skip
             _connect(route, room.omega, room.bed, room.port, room.ground, room.link)
-            room.enter[steps.root] = room.source[k]
+            _feed(steps, k, room)
             _eliminate(steps, route.back, False, room)
             _read_wave(route, start, count, k, room, answer)
 
@@ -286,7 +286,7 @@ def run_second(
     head = np.zeros((pieces, rows, 4, LANES))
     into = np.empty((pieces, 4, LANES))
     stretch = np.empty((sites, rows, 2, LANES))
-    every, ends = np.arange(len(steps.node))[::-1].copy(), _find_ends(route, equations)
+    every, ends = np.arange(len(steps.node) - 1, -1, -1), _find_ends(route, equations)
     for start in range(0, subjects, LANES):
         count = min(LANES, subjects - start)
         slow, fast = _settle(route, steps, body, equations, start, count, room)
@@ -298,7 +298,7 @@ def run_second(
                     short, joint,
                 )  # fmt: skip
                 _connect(route, room.omega, room.bed, room.port, room.ground, room.link)
-                room.enter[steps.root] = room.source[k]
+                _feed(steps, k, room)
                 _eliminate(steps, every, False, room)
             _spread(route, k, room, short, joint, wave)
         _make_ducts(route, body, equations, room, duct)
@@ -306,7 +306,9 @@ def run_second(
         _correct_mean(route, steps, every, wave, head, room)
         for v in range(sites):
             p = route.probe_piece[v]
-            room.local[v, 4] = head[p, 0, 0 if route.probe_inlet[v] else 2]
+            row = 0 if route.probe_inlet[v] else 2
+            for j in range(LANES):
+                room.local[v, 4, j] = head[p, 0, row, j]
         _read_mean(route, body, start, count, room, answer)
         for k in range(1, rows):
             largest = _set_pace(body, k, slow, fast, room)
@@ -316,7 +318,7 @@ def run_second(
             )  # fmt: skip
             _connect(route, room.omega, room.bed, room.port, room.ground, room.link)
             room.enter[:] = 0.0
-            room.enter[steps.root] = room.source[k]
+            _feed(steps, k, room)
             _collect(route, k, short, joint, wave, head, into, room)
             _eliminate(steps, route.back, True, room)
             _read_second(route, start, count, k, head, into, room, stretch, answer)
@@ -447,7 +449,7 @@ def _find_mean(
     bed, wall, mean, flow = room.bed, room.wall, room.mean, room.flow
     ground, link, value, change = room.ground, room.link, room.value, room.change
     total, reference, outflow = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    low, every = np.empty(LANES), np.arange(len(steps.node))[::-1].copy()
+    low, every = np.empty(LANES), np.arange(len(steps.node) - 1, -1, -1)
     for j in range(LANES):
         reference[j] = body.reference[room.rows[j]]
         outflow[j] = body.outflow[room.rows[j]]
@@ -468,7 +470,7 @@ def _find_mean(
         for t in range(len(route.bed)):
             for j in range(LANES):
                 ground[route.bed[t], 0, j] = 1.0 / bed[t, _TOTAL, j]
-        room.enter[steps.root] = room.source[0]
+        _feed(steps, 0, room)
         _eliminate(steps, every, False, room)
         change[:] = 0.0
         for n in range(len(mean)):
@@ -726,6 +728,15 @@ def _connect(
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 @no_type_check
+def _feed(steps: Steps, k: int, room: _Room) -> None:
+    """Let a harmonic of the inflow enter at the root."""
+    for j in range(LANES):
+        room.enter[steps.root, 0, j] = room.source[k, 0, j]
+        room.enter[steps.root, 1, j] = room.source[k, 1, j]
+
+
+@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@no_type_check
 def _eliminate(steps: Steps, back: np.ndarray, everywhere: bool, room: _Room) -> None:
     """Remove node after node, then find potentials on the way back.
 
@@ -891,38 +902,41 @@ def _spread(
     wave: np.ndarray,
 ) -> None:
     """Keep elastic pressure and flow half-way along every short."""
-    value, behind = room.value, np.empty((2, LANES))
+    value, line, omega = room.value, room.line, room.omega
+    behind = np.empty((2, LANES))
     for p in range(len(route.parent)):
         a, b, begin = route.inlet[p], route.outlet[p], route.first[p]
         if k == 0:
             for i in range(begin, route.first[p + 1]):
                 wave[i, 0] = 0.0
-                wave[i, 0, 2] = room.flow[p]
+                for j in range(LANES):
+                    wave[i, 0, 2, j] = room.flow[p, j]
             continue
-        behind[:] = value[b]
+        for j in range(LANES):
+            behind[0, j] = value[b, 0, j]
+            behind[1, j] = value[b, 1, j]
         for i in range(route.first[p + 1] - 1, begin - 1, -1):
-            one, fork = wave[i, k], joint[i]
             for j in range(LANES):
                 re, im = value[a, 0, j], value[a, 1, j]
                 c, d = behind[0, j], behind[1, j]
                 e, f = re, im
                 if i > begin:
-                    e = fork[0, j] * re - fork[1, j] * im
-                    f = fork[0, j] * im + fork[1, j] * re
-                    e += fork[2, j] * c - fork[3, j] * d
-                    f += fork[2, j] * d + fork[3, j] * c
+                    e = joint[i, 0, j] * re - joint[i, 1, j] * im
+                    f = joint[i, 0, j] * im + joint[i, 1, j] * re
+                    e += joint[i, 2, j] * c - joint[i, 3, j] * d
+                    f += joint[i, 2, j] * d + joint[i, 3, j] * c
                 behind[0, j] = e
                 behind[1, j] = f
-                lag = room.line[i, _DELAY, j] * room.omega[0, j]
+                lag = line[i, _DELAY, j] * omega[0, j]
                 size = 0.5 / (1.0 + lag * lag)
                 re, im = e + c, f + d
-                one[0, j] = (re + im * lag) * size
-                one[1, j] = (im - re * lag) * size
+                wave[i, k, 0, j] = (re + im * lag) * size
+                wave[i, k, 1, j] = (im - re * lag) * size
                 y = short[i, 0, j] + 0.5 * short[i, 2, j]
                 x = short[i, 1, j] + 0.5 * short[i, 3, j]
                 re, im = e - c, f - d
-                one[2, j] = y * re - x * im
-                one[3, j] = y * im + x * re
+                wave[i, k, 2, j] = y * re - x * im
+                wave[i, k, 3, j] = y * im + x * re
 
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
@@ -978,8 +992,9 @@ def _correct_mean(
     enter[:] = 0.0
     for p in range(len(push)):
         a, b = route.inlet[p], route.outlet[p]
-        total[0] = 0.0
-        total[1] = head[p, 0, 0] - head[p, 0, 2]
+        for j in range(LANES):
+            total[0, j] = 0.0
+            total[1, j] = head[p, 0, 0, j] - head[p, 0, 2, j]
         for i in range(route.first[p], route.first[p + 1]):
             for j in range(LANES):
                 total[0, j] += room.wall[i, _RESISTANCE, j]
@@ -1019,41 +1034,41 @@ def _collect(
     room: _Room,
 ) -> None:
     """Bring the sources of a harmonic to the ends of pieces, and into the nodes."""
-    port, enter = room.port, room.enter
+    port, enter, line, omega = room.port, room.enter, room.line, room.omega
     for p in range(len(route.parent)):
-        a, b, begin, end = route.inlet[p], route.outlet[p], route.first[p], into[p]
-        end[:] = 0.0
+        a, b, begin = route.inlet[p], route.outlet[p], route.first[p]
+        into[p] = 0.0
         for i in range(begin, route.first[p + 1]):
             for j in range(LANES):
                 re, im = wave[i, k, 0, j], wave[i, k, 1, j]
                 c = short[i, 0, j] * re - short[i, 1, j] * im
                 d = short[i, 0, j] * im + short[i, 1, j] * re
-                uptake = 0.5 * room.line[i, _CAPACITY, j] * room.omega[0, j]
+                uptake = 0.5 * line[i, _CAPACITY, j] * omega[0, j]
                 gain, more = -uptake * wave[i, k, 3, j], uptake * wave[i, k, 2, j]
-                re, im = end[2, j] + c - gain, end[3, j] + d - more
+                re, im = into[p, 2, j] + c - gain, into[p, 3, j] + d - more
                 e, f, u, v = 1.0, 0.0, 0.0, 0.0
                 if i > begin:
                     e, f = joint[i, 0, j], joint[i, 1, j]
                     u, v = joint[i, 2, j], joint[i, 3, j]
-                end[0, j] += e * re - f * im
-                end[1, j] += e * im + f * re
-                end[2, j] = u * re - v * im - c - gain
-                end[3, j] = u * im + v * re - d - more
+                into[p, 0, j] += e * re - f * im
+                into[p, 1, j] += e * im + f * re
+                into[p, 2, j] = u * re - v * im - c - gain
+                into[p, 3, j] = u * im + v * re - d - more
         for j in range(LANES):
             re, im = head[p, k, 0, j], head[p, k, 1, j]
             u, v = head[p, k, 2, j], head[p, k, 3, j]
             c = port[p, 0, j] * (re - u) - port[p, 1, j] * (im - v)
             d = port[p, 0, j] * (im - v) + port[p, 1, j] * (re - u)
-            end[0, j] += c + port[p, 2, j] * re - port[p, 3, j] * im
-            end[1, j] += d + port[p, 2, j] * im + port[p, 3, j] * re
-            end[2, j] += port[p, 4, j] * u - port[p, 5, j] * v - c
-            end[3, j] += port[p, 4, j] * v + port[p, 5, j] * u - d
+            into[p, 0, j] += c + port[p, 2, j] * re - port[p, 3, j] * im
+            into[p, 1, j] += d + port[p, 2, j] * im + port[p, 3, j] * re
+            into[p, 2, j] += port[p, 4, j] * u - port[p, 5, j] * v - c
+            into[p, 3, j] += port[p, 4, j] * v + port[p, 5, j] * u - d
         for j in range(LANES):
-            enter[a, 0, j] += end[0, j]
-            enter[a, 1, j] += end[1, j]
+            enter[a, 0, j] += into[p, 0, j]
+            enter[a, 1, j] += into[p, 1, j]
         for j in range(LANES):
-            enter[b, 0, j] += end[2, j]
-            enter[b, 1, j] += end[3, j]
+            enter[b, 0, j] += into[p, 2, j]
+            enter[b, 1, j] += into[p, 3, j]
 
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
@@ -1108,8 +1123,9 @@ def _read_lumen(
 ) -> None:
     """Write the lumens at the sites: that at rest times the square of the stretch."""
     for v in range(len(stretch)):
-        stretch[v, 0, 0] = room.local[v, 4]
-        stretch[v, 0, 1] = 0.0
+        for j in range(LANES):
+            stretch[v, 0, 0, j] = room.local[v, 4, j]
+            stretch[v, 0, 1, j] = 0.0
         square(stretch[v], turn)
         for j in range(count):
             lumen = room.local[v, 2, j] + 0.0 * room.local[v, 0, j]

@@ -35,9 +35,11 @@ Junctions = Literal["total", "static"]
 
 _LADDER: Final = 32
 """A beat has a multiple of this many steps, so that many subjects share one number."""
-_CHUNK: Final = 256
+_CHUNK: Final = 512
 """Subjects whose coefficients are held at once."""
 _START_HARMONICS: Final = 24
+_PRESSURE: Final = 2
+"""Where the pressure stands in the kernel's state."""
 
 
 class _Probes(NamedTuple):
@@ -94,8 +96,8 @@ class NonlinearSolver:
         max_interval: Wanted length of a mesh interval, m.
         max_step: Longest time step, s.
         harmonics: Highest harmonic of the heart rate that is kept of the answer.
-        tolerance: Largest change of pressure at any site from beat to beat, Pa, with
-            which a subject counts as converged.
+        tolerance: Largest difference of pressure between the end and the beginning of
+            a beat, Pa, anywhere, with which a subject counts as converged.
         max_beats: After so many beats a subject is given up as not converged.
         threads: All usable cores by default.
 
@@ -324,12 +326,8 @@ class _Block:
         rows: Int[np.ndarray, " lane"],
         steps: int,
     ) -> None:
-        self.solver, self.arteries, self.rows, self.steps = (
-            solver,
-            arteries,
-            rows,
-            steps,
-        )
+        self.solver, self.arteries = solver, arteries
+        self.rows, self.steps = rows, steps
         blood, beds, inflow = arteries.blood, arteries.beds, arteries.inflow
         self.step = inflow.period / steps
         implicit = (2.0 / 3.0 * self.step)[:, None]
@@ -371,20 +369,19 @@ class _Block:
 
         Returns:
             The beat of each subject, from the beginning of inflow, with which it
-            converged (the last one if it did not), and by how much it differed from
-            the beat before, Pa: NaN where something was no number.
+            converged (the last one if it did not), and the largest difference of
+            pressure between its end and its beginning, Pa, anywhere: NaN where
+            something was no number.
         """
         state = self._state(start)
-        answer, last = (
-            self._record(self.steps, probes),
-            self._record(self.steps, probes),
-        )
+        answer = self._record(self.steps, probes)
+        last = self._record(self.steps, probes)
         residual = np.full(LANES, np.inf)
         going = np.ones(LANES, dtype=np.bool_)
-        before = np.full_like(last.pressure, np.inf)
         for _ in range(self.solver.max_beats):
+            before = state[_PRESSURE].copy()
             self._advance(self.source, state, probes, last)
-            change = abs(last.pressure - before).max(axis=(0, 1))
+            change = abs(state[_PRESSURE] - before).max(axis=0)
             residual[going] = change[going]
             for kept, new in zip(answer, last, strict=True):
                 kept[:, :, going] = new[:, :, going]
@@ -392,7 +389,6 @@ class _Block:
             going &= change > self.solver.tolerance
             if not going.any():
                 break
-            before[:] = last.pressure
         # the first row is the end of the first step: the last one is time 0
         return _Record(*(np.roll(w, 1, axis=0) for w in answer)), residual
 

@@ -723,7 +723,7 @@ def _mesh(bench: Bench) -> Rows:
         fine = replace(
             own, max_interval=own.max_interval / 4, max_step=own.max_step / 4
         )
-        title = f"mesh error of {n} sampled, {walls}"
+        title = f"mesh error, {n} sampled, {walls}"
         reference = waves_of(fine.solve(cohort, SITES, progress=bench.bar(title)))
         settings = {"default": own, "20 mm and 2 ms": coarse(own)}
         for name, solver in settings.items():
@@ -1068,7 +1068,7 @@ def main() -> None:
     given = parse()
     # who did not converge is counted here
     logging.getLogger("capnet").setLevel(logging.ERROR)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 190)
     console.print(f"Virtual people throughout. {DISCLAIMER}")
     console.print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python "

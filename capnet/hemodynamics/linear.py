@@ -113,7 +113,8 @@ class LinearState:
     Attributes:
         layout: Where pieces and nodes lie.
         tensors: What was solved for.
-        mean_pressure: At each node, Pa. Shape (node, subject).
+        mean_pressure: At each node, Pa. To second order it is total pressure where
+            pieces meet, if that is what they share. Shape (node, subject).
         mean_flow: In each piece, m3/s. Shape (piece, subject).
         residual: Largest change of the mean pressure in the last sweep, Pa. (subject,).
         pressure: Harmonics 1... at each node, Pa. Each of shape (subject, harmonic).
@@ -319,7 +320,7 @@ class LinearSolver:
         order: 1 solves the linear equations; against the nonlinear ones, on sampled
             people, it errs by 0.4 mmHg (RMSE) at the root, 0.5 at the brachial artery
             and 1.1 at the finger. 2 adds what is quadratic in the pulse, of mean
-            pressure too: 0.1, 0.1 and 0.2 mmHg, for ORDERCOST times the time. See
+            pressure too: 0.1, 0.1 and 0.2 mmHg, for six times the time. See
             `capnet.hemodynamics.second_order`.
         junctions: What arteries that meet share, static or ``total`` pressure. The
             difference is of second order; to first order they are the same.

@@ -111,7 +111,7 @@ class NonlinearSolver:
     max_interval: float = 0.01
     max_step: float = 1e-3
     harmonics: int = 64
-    tolerance: float = 5.0
+    tolerance: float = 3.0
     max_beats: int = 30
     threads: int | None = field(default=None, metadata={"content": False})
 
@@ -213,7 +213,10 @@ class NonlinearSolver:
         """Return the linear solution at the moment the beat begins."""
         tree = mesh.tree
         solver = LinearSolver(
-            harmonics=_START_HARMONICS, viscoelastic=self.viscoelastic, threads=1
+            order=2,
+            junctions=self.junctions,
+            harmonics=_START_HARMONICS,
+            viscoelastic=self.viscoelastic,
         )
         pieces = range(len(tree.network))
         ends = {

@@ -210,8 +210,8 @@ def multiply(
             it is not wanted. Shape (short, 2).
         turn: From `turns`, of `samples` of the harmonics.
         wave: Elastic pressure and flow, real and imaginary part. Becomes pressure lost
-            along the short, and elastic pressure times what it adds to the compliance, as
-            a part. Shape (short, harmonic, 4, lane).
+            along the short, and the pressure that would fill the walls as much if they
+            did not give way. Shape (short, harmonic, 4, lane).
         head: Is filled with the dynamic pressure at inlet and outlet. Shape (piece,
             harmonic, 4, lane).
     """

@@ -10,23 +10,26 @@ with :math:`D` the lumen at :math:`P_d` over :math:`\beta^2`, the lumen is exact
     A = A_0 + C p_e + D p_e^2, \qquad P - P_0 = p_e + \tau \partial_t p_e
 
 (:math:`p_e` is what the wall carries without its viscosity, whose time
-:math:`\tau = C\Gamma/\sqrt{A_0}` does not depend on the pressure). So volume
-
-.. math:: \partial_t q_2 \text{-free:}\qquad
-    \partial_x q_2 + C\,\partial_t p_{e,2} = -D\,\partial_t (p_{e,1}^2)
-
-leaves at both ends, :math:`N = \tfrac12 l D\,\partial_t(p_{e,1}^2)` at each, and along
-the artery, divided by :math:`A`, momentum takes the pressure
+:math:`\tau = C\Gamma/\sqrt{A_0}` does not depend on the pressure). Conservation of
+volume and of momentum, the latter divided by :math:`A`, become
 
 .. math::
-    E = \frac{\rho\alpha}{A_0}\left[\frac{Q_1^2}{A}\right]_{inlet}^{outlet}
+    \partial_x q_2 + C\,\partial_t p_{e,2} = -D\,\partial_t (p_{e,1}^2), \qquad
+    \partial_x p_2 + \frac{\rho}{A_0}\partial_t q_2 + \frac{f}{A_0^2} q_2
+    = -\partial_x E .
+
+So the wall takes up another :math:`N = \tfrac12 l D\,\partial_t(p_{e,1}^2)` at each
+end of a short, and along the short the pressure falls by another
+
+.. math::
+    E = \frac{\rho\alpha}{A_0}\left[\frac{Q_1^2}{A_0}\right]_{inlet}^{outlet}
     - l\,C p_{e,1}\left(\frac{\rho\,\partial_t Q_1}{A_0^2}
     + \frac{2 f Q_1}{A_0^3}\right), \qquad Q_1 = Q_0 + q_1.
 
 Taper is in the lumens at the ends. Where several arteries meet, either static pressure
-is the same in all, or total pressure :math:`P + \tfrac12\rho u^2`; then the pressure of
-an artery's end lies :math:`T = \tfrac12\rho (Q_1/A)^2` below that of the node. Beds are
-linear.
+is the same in all, or total pressure :math:`P + \tfrac12\rho u^2`; then the pressure
+of an artery's end lies :math:`T = \tfrac12\rho (Q_1/A_0)^2` below that of the node.
+Beds are linear.
 
 :math:`E, N, T` are products in time, on a grid fine enough that no harmonic is taken
 for another. Their means correct the mean pressure. First-order quantities are taken
@@ -36,8 +39,9 @@ what its wall takes up, :math:`\tfrac12 l C\,\partial_t p_{e,1}`.
 What is left out is of third order in the pulse. With Womersley's friction, products
 are those of the profile of steady flow.
 
-(Regular perturbation; one step of Picard's iteration for the harmonic balance of the
-equations of `capnet.hemodynamics.nonlinear`.)
+This is a regular perturbation of the equations that `capnet.hemodynamics.nonlinear`
+solves. Here are the products for torch, `capnet.hemodynamics.products` has the same for
+the fused engine.
 """
 
 from typing import NamedTuple

@@ -263,15 +263,15 @@ def beat(mesh, body, run, state, sites):  # noqa: ANN001, ANN201
                     flow_next[b, s]
                     + admittance[b, s] * (rise[left[b], s] - rise[right[b], s])
                 )
+                # What the wall carries without its viscosity.
+                wall = pressure_star[i, s] + rise[i, s] * step_size[s] * slow[i, s]
                 if e >= 0:
                     p += end_lift[e, s]
+                    wall += end_lift[e, s]
                     q += end_side[e] * end_share[e, s] * admit[i, s] * rise[i, s]
                 record_pressure[step, r, s] = p
+                record_wall[step, r, s] = wall
                 record_flow[step, r, s] = q
-                # What the wall carries without its viscosity.
-                record_wall[step, r, s] = (
-                    pressure_star[i, s] + rise[i, s] * step_size[s] * slow[i, s]
-                )
         for j in range(n_intervals):
             a, b = left[j], right[j]
             for s in range(LANES):

@@ -61,9 +61,15 @@ def _agree(fused, torch, rtol=1e-9):
 @pytest.mark.physics
 @pytest.mark.parametrize("friction", ["poiseuille", "womersley"])
 @pytest.mark.parametrize("viscoelastic", [True, False])
-def test_engines_agree_on_people(friction, viscoelastic):
+@pytest.mark.parametrize("order", [1, 2])
+def test_engines_agree_on_people(friction, viscoelastic, order):
     cohort = Cohort.sample(3, seed=1)
-    settings = {"harmonics": 24, "friction": friction, "viscoelastic": viscoelastic}
+    settings = {
+        "harmonics": 24,
+        "friction": friction,
+        "viscoelastic": viscoelastic,
+        "order": order,
+    }
     fused = LinearSolver(**settings).solve(cohort, ALL)
     torch = LinearSolver(**settings, engine="torch").solve(cohort, ALL)
     _agree(fused, torch)
@@ -74,11 +80,20 @@ def test_engines_agree_on_people(friction, viscoelastic):
 @pytest.mark.parametrize("friction", ["poiseuille", "womersley"])
 @pytest.mark.parametrize("tree", [ONE, LOOP], ids=["tube", "loop"])
 @pytest.mark.parametrize("longest", [0.02, 0.2])
-def test_engines_agree_on_any_network(tree, friction, longest):
+@pytest.mark.parametrize(
+    ("order", "junctions"), [(1, "total"), (2, "total"), (2, "static")]
+)
+def test_engines_agree_on_any_network(tree, friction, longest, order, junctions):
     """Also where a segment is many radians long, and sites share an artery."""
     sites = ("artery 1@0", "artery 1@0.31", "artery 1@0.8", f"artery {len(tree)}@1")
     body = _some(tree)
-    settings = {"harmonics": 60, "friction": friction, "max_segment_length": longest}
+    settings = {
+        "harmonics": 60,
+        "friction": friction,
+        "max_segment_length": longest,
+        "order": order,
+        "junctions": junctions,
+    }
     found = []
     for engine in ("fused", "torch"):
         solver = LinearSolver(**settings, engine=engine)

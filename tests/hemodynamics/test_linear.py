@@ -396,7 +396,12 @@ def test_bad_settings_are_refused(settings, message):
 
 @pytest.mark.parametrize(
     ("name", "wanted"),
-    [("engine", "fused or torch"), ("friction", "poiseuille or womersley")],
+    [
+        ("engine", "fused or torch"),
+        ("friction", "poiseuille or womersley"),
+        ("junctions", "static or total"),
+        ("order", "1 or 2"),
+    ],
 )
 def test_a_word_of_a_configuration_is_checked(name, wanted):
     """Past the type checker of the tests, as a configuration file would."""

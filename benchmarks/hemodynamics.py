@@ -861,7 +861,7 @@ def speed(bench: Bench) -> Rows:
     ) -> Row:
         bench.bar(what)(0, 1)
         end_to_end(warm, solver)
-        timing = fastest(lambda: end_to_end(people, solver), repeats=bench.few(2, 4))
+        timing = fastest(lambda: end_to_end(people, solver), repeats=bench.few(2, 3))
         done = beats * len(people)
         beside = {
             "people": float(len(people)),

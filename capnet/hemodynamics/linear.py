@@ -348,7 +348,7 @@ class LinearSolver:
     max_segment_length: float = 0.05
     sweeps: int = 8
     tolerance: float = 0.1
-    order: Literal[1, 2] = 1
+    order: Literal[1, 2] = 2
     junctions: Junctions = "total"
     engine: Engine = field(default="fused", metadata={"content": False})
     device: str = field(default="cpu", metadata={"content": False})

@@ -213,7 +213,6 @@ class NonlinearSolver:
         """Return the linear solution at the moment the beat begins."""
         tree = mesh.tree
         solver = LinearSolver(
-            order=2,
             junctions=self.junctions,
             harmonics=_START_HARMONICS,
             viscoelastic=self.viscoelastic,

@@ -40,8 +40,8 @@ class Spectra:
         flow: m3/s, away from the heart. Shape (subject, site, harmonic).
         area: Lumen, m2. Shape (subject, site, harmonic).
         residual: What the solver's last iteration still changed, Pa: in the linear
-            solver the mean pressure, in the nonlinear one the pressure between the end and
-            the beginning of a beat. NaN where the solver failed. Shape (subject,).
+            solver the mean pressure, in the nonlinear one the pressure between the end
+            and the beginning of a beat. NaN where the solver failed. Shape (subject,).
 
     Raises:
         ShapeError: If the arrays do not fit together.

@@ -169,7 +169,8 @@ def beat(mesh, body, run, state, sites):  # noqa: ANN001, ANN201
             i, a = end_node[e], end_first[e]
             sign = 1.0 * end_side[e]
             for s in range(LANES):
-                r = 1.0 + (pressure_next[i, s] - reference[s]) * end_stretch[e, s]
+                p = pressure_next[i, s] + end_lift[e, s] - reference[s]
+                r = 1.0 + p * end_stretch[e, s]
                 q = flow_next[a, s] + sign * end_share[e, s] * gain_next[i, s]
                 u = q / (end_area[e, s] * r * r)
                 momentum[a, s] -= sign * alpha * q * u

@@ -17,8 +17,11 @@ __all__ = ["DURATION", "last_beat"]
 DURATION: Final = 6.5
 """s."""
 
-_BLIND: Final = 3e-3
-"""s before the end in which the steepest rise is not recognised any more."""
+_BLIND: Final = 1e-3
+"""s before the end in which the steepest rise is not recognised any more.
+
+The database's own waves say 3 ms; ours reach the arm 2 ms later than they do.
+"""
 _SAMPLE: Final = 2e-3
 """s between two samples of the database's waves."""
 
@@ -46,8 +49,10 @@ def last_beat(
     first = foot - steps
     beat = run[:, first:foot].copy()
     change = float(np.abs(beat[0] - pressure[first - steps : first]).max())
-    last = steps - max(round(_SAMPLE / step), 1)
-    gap = beat[:, last] - beat[:, 0]
+    # the line brings what would follow the last sample down to the first one
+    sample = max(round(_SAMPLE / step), 1)
+    last = steps - sample
+    gap = 2.0 * beat[:, last] - beat[:, last - sample] - beat[:, 0]
     beat -= gap[:, None] * np.arange(steps) / last
     # sample `first` is at time (first + 1) steps since rest
     return np.roll(beat, (first + 1) % steps, axis=1), change

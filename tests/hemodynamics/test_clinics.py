@@ -18,7 +18,7 @@ from capnet.signal.gate import judge_beats
 CLINIC = Clinic(
     name="test",
     population=Population.older_clinic(),
-    solver=LinearSolver(harmonics=20),
+    solver=LinearSolver(order=1, harmonics=20),
     sensor=Sensor.clinic(),
     cuff=CuffModel.clinic(),
     pep_mean=0.095,
@@ -139,14 +139,16 @@ def test_a_beat_without_a_radial_foot_says_so(waves, monkeypatch):
 
 
 def test_hash_changes_with_content_only():
-    same = dataclasses.replace(CLINIC, solver=LinearSolver(harmonics=20, batch_size=3))
+    same = dataclasses.replace(
+        CLINIC, solver=LinearSolver(order=1, harmonics=20, batch_size=3)
+    )
     assert same.hash() == CLINIC.hash()
     assert len(CLINIC.hash()) == 16
     for change in (
         {"seed": 8},
         {"population": Population()},
         {"cuff": CuffModel.exact()},
-        {"solver": LinearSolver(harmonics=21)},
+        {"solver": LinearSolver(order=1, harmonics=21)},
     ):
         assert dataclasses.replace(CLINIC, **change).hash() != CLINIC.hash()
 

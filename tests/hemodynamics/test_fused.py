@@ -107,7 +107,7 @@ def test_engines_agree_on_any_network(tree, friction, longest, order, junctions)
 @pytest.mark.parametrize("subjects", [1, LANES - 1, LANES, LANES + 1])
 def test_nobody_depends_on_company(subjects):
     cohort = Cohort.sample(LANES + 1, seed=2).take(slice(0, subjects))
-    solver = LinearSolver(harmonics=6, batch_size=2 * LANES, threads=1)
+    solver = LinearSolver(order=1, harmonics=6, batch_size=2 * LANES, threads=1)
     together = solver.solve(cohort, ALL)
     alone = dataclasses.replace(solver, batch_size=1, threads=2).solve(cohort, ALL)
     for name in ("pressure", "flow", "area"):
@@ -124,7 +124,7 @@ def test_a_collapsed_artery_is_nobodys_number_and_nobody_elses_trouble(engine):
     reference = body.reference_pressure.copy()
     reference[1] = 3e5
     bad = dataclasses.replace(body, reference_pressure=reference)
-    solver = LinearSolver(harmonics=4, engine=engine)
+    solver = LinearSolver(order=1, harmonics=4, engine=engine)
     layout = solver.layout(ONE, ["artery 1@0", "artery 1@1"])
     found = solver.waves(bad, layout, layout.tree.probes)
     wanted = solver.waves(body, layout, layout.tree.probes)
@@ -136,7 +136,7 @@ def test_a_collapsed_artery_is_nobodys_number_and_nobody_elses_trouble(engine):
 
 
 def test_memory_holds_the_answer_and_little_else():
-    solver = LinearSolver(harmonics=10, batch_size=LANES, threads=1)
+    solver = LinearSolver(order=1, harmonics=10, batch_size=LANES, threads=1)
     cohort = Cohort.sample(12 * LANES, seed=0)
     solver.solve(cohort.take(slice(0, 1)), ALL)
     peaks = []
@@ -152,7 +152,7 @@ def test_memory_holds_the_answer_and_little_else():
 def test_arrays_of_any_kind_are_welcome():
     """Read-only, strided: the same answer, and nothing is compiled once more."""
     body = _some(LOOP, 3)
-    solver = LinearSolver(harmonics=3)
+    solver = LinearSolver(order=1, harmonics=3)
     layout = solver.layout(LOOP, ["artery 1@0"])
     wanted = solver.waves(body, layout, layout.tree.probes)
     kinds = len(run.signatures)
@@ -174,7 +174,7 @@ def test_arrays_of_any_kind_are_welcome():
 
 def test_progress_counts_everyone_in_order():
     seen = []
-    solver = LinearSolver(harmonics=2, batch_size=2, threads=2)
+    solver = LinearSolver(order=1, harmonics=2, batch_size=2, threads=2)
     solver.solve(
         Cohort.sample(5, seed=0), ALL, progress=lambda *count: seen.append(count)
     )

@@ -24,7 +24,7 @@ def test_the_room_offers_the_function_whatever_was_imported_before():
 
 @pytest.fixture(scope="module")
 def waves():
-    return simulate(textbook(), solver=LinearSolver(), sampling_rate=500.0)
+    return simulate(textbook(), solver=LinearSolver(order=1), sampling_rate=500.0)
 
 
 @pytest.fixture(scope="module")

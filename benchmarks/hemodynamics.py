@@ -296,7 +296,7 @@ def boileau(bench: Bench) -> Rows:
     """Hold the solvers against the finite-volume code of Boileau 2015."""
     home = bench.data / "boileau2015"
     settled = NonlinearSolver(tolerance=0.5, max_beats=60)
-    linear = LinearSolver(harmonics=60)
+    linear = LinearSolver(order=1, harmonics=60)
     quadratic = replace(linear, order=2)
     for name, case in CASES.items():
         folder = home / "reference" / name / f"{name}_ref"
@@ -534,7 +534,7 @@ def robustness(bench: Bench) -> Rows:
     many, some = bench.few(2_000, 100_000), bench.few(32, 2_000)
     sampled = Cohort.sample(many, seed=bench.seed)
     jobs: dict[str, tuple[Cohort, Solver]] = {
-        f"{many:,} sampled, linear": (sampled, LinearSolver()),
+        f"{many:,} sampled, linear": (sampled, LinearSolver(order=1)),
         f"{many:,} sampled, linear order 2": (sampled, LinearSolver(order=2)),
     }
     folder = bench.data / "pwdb"
@@ -701,7 +701,7 @@ def _mass(cohort: Cohort, name: str) -> Rows:
     named = whole(replace(body, network=replace(body.network, sites=places)))
     solvers: dict[str, Solver] = {
         "nonlinear": NonlinearSolver(tolerance=1e-6, max_beats=200),
-        "linear": LinearSolver(),
+        "linear": LinearSolver(order=1),
         "linear order 2": LinearSolver(order=2),
     }
     for solver_name, solver in solvers.items():
@@ -768,7 +768,7 @@ import sys, time
 from capnet.hemodynamics import Cohort, LinearSolver, NonlinearSolver, simulate
 cohort, sites = Cohort.sample(8, seed=0), tuple(sys.argv[1].split(","))
 solvers = {
-    "linear": LinearSolver(harmonics=24),
+    "linear": LinearSolver(harmonics=24, order=1),
     "linear order 2": LinearSolver(harmonics=24, order=2),
     "nonlinear": NonlinearSolver(),
 }
@@ -871,7 +871,7 @@ def speed(bench: Bench) -> Rows:
         unit = "people/s" if beats == 1 else "beats/s"
         return Row(what, done / timing.wall, unit, bar, beside)
 
-    fused = LinearSolver(harmonics=24, threads=THREADS)
+    fused = LinearSolver(harmonics=24, order=1, threads=THREADS)
     quadratic = replace(fused, order=2)
     by_torch, quadratic_torch = (
         replace(solver, engine="torch") for solver in (fused, quadratic)
@@ -881,7 +881,7 @@ def speed(bench: Bench) -> Rows:
     yield first
     yield second
     yield Row("fused over torch", first.figure / second.figure, "times")
-    yield rate("fused, order 2", cohort, quadratic)
+    yield rate("fused, order 2", cohort, quadratic, FUSED)
     yield rate("torch, order 2", part, quadratic_torch)
     for order, one, other in (
         (1, fused, by_torch),

@@ -162,8 +162,8 @@ class Cohort:
             bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
             if len(bad):
                 msg = (
-                    f"subject {bad[0]} has {name} {values[bad[0]]:g}; wanted a positive "
-                    "number. Correct it, or leave the subject out."
+                    f"subject {bad[0]} has {name} {values[bad[0]]:g}; wanted a "
+                    "positive number. Correct it, or leave the subject out."
                 )
                 raise ConfigError(msg)
         p = self.parameters
@@ -171,8 +171,8 @@ class Cohort:
         if len(low):
             i = int(low[0])
             msg = (
-                f"subject {i} has a mean pressure (mbp) of {p['mbp'][i]:g} mmHg; wanted "
-                f"more than {p['pout'][i]:g} mmHg, the pressure behind the beds (pout)."
+                f"subject {i} has a mean pressure (mbp) of {p['mbp'][i]:g} mmHg; "
+                f"wanted more than {p['pout'][i]:g} mmHg, the pressure behind the beds."
             )
             raise ConfigError(msg)
         Ejection(p["hr"], p["sv"], p["lvet"], p["pft"], p["rfv"])

@@ -23,7 +23,7 @@ from capnet.hemodynamics.mesh import Mesh, Physics, discretise, make_mesh
 from capnet.hemodynamics.network import Location, Network, Probe, Tree, split
 from capnet.hemodynamics.spectra import Spectra
 from capnet.hemodynamics.staggered import LANES, beat
-from capnet.hemodynamics.startup import DURATION, last_beat
+from capnet.hemodynamics.startup import DURATION, LONGEST, last_beat
 from capnet.hemodynamics.wall import area, stiffness
 
 __all__ = ["NonlinearSolver"]
@@ -34,7 +34,10 @@ Protocol = Literal["converged", "pwdb"]
 Junctions = Literal["total", "static"]
 
 _LADDER: Final = 32
-"""A beat has a multiple of this many steps, so that many subjects share one number."""
+"""A beat has a multiple of this many steps, so that many subjects share one number.
+
+Only harmonics that ask for more steps than the time step does break the rule.
+"""
 _CHUNK: Final = 512
 """Subjects whose coefficients are held at once."""
 _START_HARMONICS: Final = 24
@@ -137,6 +140,11 @@ class NonlinearSolver:
                 msg = f"{name} is {value:g} {unit}; wanted {low:g} to {high:g}."
                 raise ConfigError(msg)
 
+    @property
+    def settles(self) -> bool:
+        """Whether it goes on until beats repeat; PWDB's protocol stops before."""
+        return self.protocol == "converged"
+
     def solve(
         self,
         cohort: Cohort,
@@ -150,7 +158,13 @@ class NonlinearSolver:
             cohort: Virtual people, or a case.
             sites: Where waves are wanted, see `Network.locate`.
             progress: Called with the number of people done and of all.
+
+        Raises:
+            ConfigError: If a site is unknown, or a heart beats too slowly for PWDB's
+                6.5 s.
         """
+        if self.protocol == "pwdb":
+            _check_long_enough(cohort)
         network = cohort.network
         places = {site: network.locate(site) for site in (*network.sites, *sites)}
         mesh = _mesh(network, tuple(places.items()), self.max_interval)
@@ -303,6 +317,22 @@ def _probes(mesh: Mesh, probes: list[Probe]) -> _Probes:
     return _Probes(*columns)
 
 
+def _check_long_enough(cohort: Cohort) -> None:
+    """Refuse hearts of which the database's 6.5 s hold too few beats."""
+    for start in range(0, len(cohort), _CHUNK):
+        part = cohort.take(slice(start, start + _CHUNK))
+        period = part.arteries().inflow.period
+        slow = np.flatnonzero(period > LONGEST)
+        if len(slow):
+            i = int(slow[0])
+            msg = (
+                f"subject {part.index[i]} has beats of {period[i]:.2f} s; wanted at "
+                f"most {LONGEST:.2f} s, of which {DURATION:g} s hold three and a half "
+                "(PWDB's protocol). Use protocol='converged'."
+            )
+            raise ConfigError(msg)
+
+
 def _at_rest(arteries: Arteries, mesh: Mesh) -> _State:
     n = len(arteries)
     return _State(
@@ -408,7 +438,7 @@ class _Block:
             for site in range(len(probes.node)):
                 run = np.stack([wave[:, site, lane] for wave in whole])
                 waves, change = last_beat(run, steps=self.steps, step=self.step[lane])
-                residual[lane] = max(residual[lane], change)
+                residual[lane] = np.maximum(residual[lane], change)  # keeps NaN
                 for kept, wave in zip(answer, waves, strict=True):
                     kept[:, site, lane] = wave
         return answer, residual

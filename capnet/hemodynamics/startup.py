@@ -12,10 +12,12 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["DURATION", "last_beat"]
+__all__ = ["DURATION", "LONGEST", "last_beat"]
 
 DURATION: Final = 6.5
 """s."""
+LONGEST: Final = DURATION / 3.5
+"""s: longest beat of which a last whole one and the one before can be told."""
 
 _BLIND: Final = 1e-3
 """s before the end in which the steepest rise is not recognised any more.

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from rich.table import Table
 
@@ -25,6 +26,10 @@ SOURCES: Final = {
 
 _PANELS: Final = 12
 """Sites that fit into one figure."""
+
+_COLOURS: Final = colormaps["viridis"]
+_BRIGHTEST: Final = 0.9
+"""Share of the colours that is used; the last ones are too pale on white."""
 
 
 class _Quantity(NamedTuple):
@@ -112,6 +117,8 @@ def summary(waves: Waves) -> pd.DataFrame:
 
     One row a decade and quantity: ``n`` (people in whom it could be read), mean, SD,
     and ``reference_mean``, ``reference_sd``, ``reference`` (empty where there is none).
+    ``converged`` is how many people of the decade converged, ``residual`` (mmHg) the
+    largest of theirs.
     """
     found, quantities = [], _quantities(waves)
     for decade, rows in by_decade(waves):
@@ -122,6 +129,8 @@ def summary(waves: Waves) -> pd.DataFrame:
                 {
                     "age": decade,
                     "people": int(rows.sum()),
+                    "converged": int(waves.converged[rows].sum()),
+                    "residual": float(waves.residual[rows].max()),
                     "quantity": quantity.name,
                     "unit": quantity.unit,
                     "n": len(values),
@@ -167,7 +176,10 @@ def printed(frame: pd.DataFrame) -> Table:
 
 
 def waves_by_age(waves: Waves) -> Figure:
-    """Draw the mean pressure wave of each decade, within one SD, at up to 12 sites."""
+    """Draw the mean pressure wave of each decade, within one SD, at up to 12 sites.
+
+    The older, the brighter; unknown age is grey.
+    """
     sites = waves.sites[:_PANELS]
     columns = min(3, len(sites))
     lines = -(-len(sites) // columns)
@@ -175,13 +187,18 @@ def waves_by_age(waves: Waves) -> Figure:
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
     steps = np.linspace(0.0, 1.0, 128, endpoint=False)
+    decades = [*by_decade(waves)]
+    known = [decade for decade, _ in decades if decade != "unknown"]
+    colours = dict(
+        zip(known, _COLOURS(np.linspace(0.0, _BRIGHTEST, len(known))), strict=True)
+    )
     for ax, site in zip(panels, sites, strict=False):
         pressure = waves.at(site, steps * waves.period[:, None])
-        for decade, rows in by_decade(waves):
+        for decade, rows in decades:
             mean, sd = pressure[rows].mean(axis=0), pressure[rows].std(axis=0)
-            (line,) = ax.plot(steps, mean, label=decade)
-            band = (mean - sd, mean + sd)
-            ax.fill_between(steps, *band, color=line.get_color(), alpha=0.12, lw=0)
+            colour = colours.get(decade, "grey")  # that of unknown age
+            ax.plot(steps, mean, label=decade, color=colour)
+            ax.fill_between(steps, mean - sd, mean + sd, color=colour, alpha=0.08, lw=0)
         ax.set_title(site.replace("_", " "), fontsize=10)
     for ax in panels[len(sites) :]:
         ax.set_axis_off()

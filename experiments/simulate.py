@@ -29,8 +29,13 @@ _log = logging.getLogger(__name__)
 
 
 def left_out(waves: Waves, *, plausible: bool) -> np.ndarray:
-    """Say of everybody why they are left out; empty for those who stay."""
-    reason = waves.reason
+    """Say of everybody why they are left out; empty for those who stay.
+
+    A protocol that stops at a given time leaves hardly anybody converged: there only
+    those without finite waves are left out.
+    """
+    lost = ~waves.converged if waves.settles else waves.failed
+    reason = np.where(lost, waves.reason, "")
     if plausible and {"aortic_root", "brachial"} <= set(waves.sites):
         reason = np.where(reason == "", waves.plausible().reason, reason)
     elif plausible:
@@ -80,15 +85,21 @@ def main(cfg: DictConfig) -> None:
     kept.save(out / "waves.nc")
     waves_by_age(kept).savefig(out / "waves.png", dpi=150)
     if dropped:
-        lost = waves.cohort.take(reason != "")
-        who = {"index": lost.index, "age": lost.age, "reason": reason[reason != ""]}
-        save_csv(pd.DataFrame(who), out / "dropped.csv")
+        who = {
+            "index": waves.cohort.index,
+            "age": waves.cohort.age,
+            "reason": reason,
+            "residual": waves.residual,
+            "converged": waves.converged,
+        }
+        save_csv(pd.DataFrame(who)[reason != ""], out / "dropped.csv")
     frame = summary(kept)
     save_csv(frame, out / "summary.csv")
     said = {
         "what": f"{len(kept)} virtual people. {DISCLAIMER}",
         "solver": json.loads(kept.solver),
         "left_out": dropped,
+        "converged": int(kept.converged.sum()),
         "references": SOURCES,
         "rows": json.loads(frame.to_json(orient="records")),
     }

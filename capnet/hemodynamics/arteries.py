@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = [
     "LEFT_ARM",
     "Arteries",
     "carotid_femoral_speed",
+    "check_speed",
     "fit_stiffness",
     "impedance",
     "large",
@@ -32,6 +33,7 @@ __all__ = [
 
 PerSubject = Float[np.ndarray, " subject"]
 PerSegment = Float[np.ndarray, "subject segment"]
+Numbers = Int[np.ndarray, " subject"]
 
 LEFT_ARM: Final = np.array([19, 21, 22, 23, 24, 25, *range(107, 117)]) - 1
 """Rows of the arteries of the left arm, subclavian to fingers."""
@@ -61,12 +63,13 @@ class Arteries:
             not depend on the radius. Shape (segment,).
         blood: What flows.
         inflow: What enters at the root.
+        index: Who they are, for messages (not kept); their rows by default.
 
     Raises:
         ShapeError: If the arrays do not fit each other.
         ConfigError: If a number means nothing (a length, radius, stiffness or bed that
             is not positive and finite, a pressure that is not finite); the message
-            names the first subject (by its row) and segment concerned.
+            names the first subject and segment concerned.
     """
 
     network: Network
@@ -82,24 +85,27 @@ class Arteries:
     k2: Float[np.ndarray, " segment"]
     blood: Blood
     inflow: Inflow
+    index: InitVar[Numbers | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, index: Numbers | None) -> None:
         self._check_shapes()
+        who = np.arange(len(self)) if index is None else index
         for name in ("length", "inlet_radius", "outlet_radius"):
-            self._blame(name.replace("_", " "), getattr(self, name), "m")
+            self._blame(name.replace("_", " "), getattr(self, name), "m", who)
         for radius in (self.inlet_radius, self.outlet_radius):
             # Eh/R lies between its values at both ends
             whole = relative_stiffness(radius, self.k1, self.k2, self.k3)
-            self._blame("stiffness Eh/R", whole, "Pa")
+            self._blame("stiffness Eh/R", whole, "Pa", who)
         units = {"proximal": "Pa s/m3", "distal": "Pa s/m3", "compliance": "m3/Pa"}
         for name, unit in units.items():
             values = getattr(self.beds, name)
-            self._blame(f"{name} of the bed", values, unit, self.network.terminals)
+            rows = self.network.terminals
+            self._blame(f"{name} of the bed", values, unit, who, rows)
         for name in ("reference_pressure", "outflow_pressure"):
             bad = np.flatnonzero(~np.isfinite(getattr(self, name)))
             if len(bad):
                 msg = (
-                    f"subject {bad[0]} has {name.replace('_', ' ')} "
+                    f"subject {who[bad[0]]} has {name.replace('_', ' ')} "
                     f"{getattr(self, name)[bad[0]]} Pa; wanted a finite number."
                 )
                 raise ConfigError(msg)
@@ -131,6 +137,7 @@ class Arteries:
         name: str,
         values: Float[np.ndarray, "subject some"],
         unit: str,
+        who: Numbers,
         rows: Int[np.ndarray, " some"] | None = None,
     ) -> None:
         bad = np.argwhere(~(np.isfinite(values) & (values > 0)))
@@ -138,8 +145,8 @@ class Arteries:
             i, j = (int(k) for k in bad[0])
             where = self.network.label(j if rows is None else int(rows[j]))
             msg = (
-                f"subject {i}, {where}: {name} is {values[i, j]:g} {unit}; wanted a "
-                "positive number. Correct it, or leave the subject out."
+                f"subject {who[i]}, {where}: {name} is {values[i, j]:g} {unit}; wanted "
+                "a positive number. Correct it, or leave the subject out."
             )
             raise ConfigError(msg)
 
@@ -283,6 +290,44 @@ def carotid_femoral_speed(
     return _carotid_femoral(length, inlet_radius, outlet_radius, density).speed(k3)
 
 
+_SOFTEST, _STIFFEST = 1e3, 2e6
+"""Pa: k3 between which one is looked for."""
+
+
+def check_speed(
+    *,
+    length: PerSegment,
+    inlet_radius: PerSegment,
+    outlet_radius: PerSegment,
+    pwv: PerSubject,
+    density: float,
+    index: Numbers,
+) -> None:
+    """Refuse a pulse wave velocity that no wall has, see `fit_stiffness`.
+
+    Args:
+        length: Of the packaged network's arteries, m.
+        inlet_radius: m.
+        outlet_radius: m.
+        pwv: Wanted speed (see `carotid_femoral_speed`), m/s.
+        density: Of the blood, kg/m3.
+        index: Who they are, for messages.
+
+    Raises:
+        ConfigError: If no wall is as soft or as stiff as that.
+    """
+    speed = _carotid_femoral(length, inlet_radius, outlet_radius, density).speed
+    low, high = (speed(np.full_like(pwv, k3)) for k3 in (_SOFTEST, _STIFFEST))
+    bad = np.flatnonzero(~((low < pwv) & (pwv < high)))
+    if len(bad):
+        i = int(bad[0])
+        msg = (
+            f"subject {index[i]} has a pulse wave velocity of {pwv[i]:.2f} m/s; wanted "
+            f"{low[i]:.1f} to {high[i]:.1f}. Narrow the population."
+        )
+        raise ConfigError(msg)
+
+
 def fit_stiffness(
     *,
     length: PerSegment,
@@ -290,7 +335,7 @@ def fit_stiffness(
     outlet_radius: PerSegment,
     pwv: PerSubject,
     density: float,
-    index: Int[np.ndarray, " subject"],
+    index: Numbers,
 ) -> PerSubject:
     """Return the k3 (Pa) with which a pulse goes from carotid to femoral at ``pwv``.
 
@@ -305,16 +350,16 @@ def fit_stiffness(
     Raises:
         ConfigError: If no wall is as soft or as stiff as that.
     """
+    check_speed(
+        length=length,
+        inlet_radius=inlet_radius,
+        outlet_radius=outlet_radius,
+        pwv=pwv,
+        density=density,
+        index=index,
+    )
     speed = _carotid_femoral(length, inlet_radius, outlet_radius, density).speed
-    low, high = np.full_like(pwv, 1e3), np.full_like(pwv, 2e6)
-    bad = np.flatnonzero(~((speed(low) < pwv) & (pwv < speed(high))))
-    if len(bad):
-        i = int(bad[0])
-        msg = (
-            f"subject {index[i]} has a pulse wave velocity of {pwv[i]:.2f} m/s; wanted "
-            f"{speed(low)[i]:.1f} to {speed(high)[i]:.1f}. Narrow the population."
-        )
-        raise ConfigError(msg)
+    low, high = np.full_like(pwv, _SOFTEST), np.full_like(pwv, _STIFFEST)
     for _ in range(50):
         middle = np.sqrt(low * high)
         slow = speed(middle) < pwv

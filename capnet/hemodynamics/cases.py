@@ -21,7 +21,9 @@ Boileau 2015 (doi:10.1002/cnm.2732), Matthys 2007 and Alastruey 2007. A tube::
         R2: 1.1167e8
         Cc: 1.0163e-8               # m3/Pa
 
-A wall has P = Pref + 4/3 (E h/R) (sqrt(A/Aref) - 1): Poisson's ratio is 1/2.
+A wall has P = Pref + 4/3 (E h/R) (sqrt(A/Aref) - 1): Poisson's ratio is 1/2, and it is
+elastic. ``visco-elastic: true`` is refused: the format has no key for the viscosity,
+and that in `capnet.hemodynamics.wall` was fitted to the packaged network alone.
 """
 
 import math
@@ -62,6 +64,9 @@ _SLOW, _SLOW_RATE = 0.1324, -11.14
 
 _WIDEST, _LONGEST = 0.05, 5.0
 """m: what is larger is most likely not in metres."""
+
+_HIGHEST: Final = {"E": 1e9, "h0": 0.02, "R1": 1e13, "R2": 1e13, "Cc": 1e-6}
+"""SI: more is another unit, or a number that lost its exponent."""
 
 _QUICK: Final = 1e-3
 """Time constant R C over the beat below which a bed is a plain resistance."""
@@ -134,7 +139,7 @@ def read_case(
             inlet_radius=network.inlet_radius[None],
             outlet_radius=network.outlet_radius[None],
             k3=k3[None],
-            viscous=np.array([bool(s.get("visco-elastic", False)) for s in segments]),
+            viscous=np.zeros(len(network), dtype=np.bool_),
             reference_pressure=np.array([pressure]),
             outflow_pressure=np.array([outflow]),
             beds=Beds(proximal, distal, capacity),
@@ -155,12 +160,20 @@ def _load(path: Path) -> dict[str, Any]:
         what = f"reading the network {path.name}"
         raise MissingExtraError(what, "PyYAML") from error
     try:
-        case = yaml.safe_load(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        case = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         msg = f"{path} cannot be read ({error}); wanted a network in YAML."
         raise RecordError(msg) from error
     if not isinstance(case, dict) or not isinstance(case.get("network"), list):
         msg = f"{path} holds no network; wanted the keys blood and network."
+        raise RecordError(msg)
+    if text[-1] in "0123456789.":
+        msg = (
+            f"{path} ends with {text.split()[-1]!r} and no newline, so that the number "
+            "may have been cut. Fetch the file again, or end its last line if it is "
+            "whole."
+        )
         raise RecordError(msg)
     _check_keys(case, _FILE_KEYS | _OURS | _IDLE, str(path))
     return case
@@ -198,6 +211,12 @@ def _positive(values: Mapping[str, Any], key: str) -> float:
     if number <= 0:
         msg = f"{values['where']}: {key} is {number:g}; wanted more than 0."
         raise ConfigError(msg)
+    if number > _HIGHEST.get(key, math.inf):
+        msg = (
+            f"{values['where']}: {key} is {number:g}; wanted at most "
+            f"{_HIGHEST[key]:g}. Give SI units."
+        )
+        raise ConfigError(msg)
     return number
 
 
@@ -213,6 +232,12 @@ def _segments(
         label = str(entry["label"])
         segment = {str(key).replace(" ", "_"): v for key, v in entry.items()}
         changes = overrides.get(label, {})
+        if not isinstance(changes, Mapping):
+            msg = (
+                f"the overrides of {label!r} are {changes!r}; wanted values by key "
+                "such as {'R0': 0.012}."
+            )
+            raise ConfigError(msg)
         if "R0" in changes:  # one radius in place of two
             segment.pop("Rp", None)
             segment.pop("Rd", None)
@@ -223,6 +248,12 @@ def _segments(
             msg = (
                 f"{where}: inlet_impedance_matching makes R1 follow the lumen, which "
                 "is not offered. Give R1 and R2, and set it to false."
+            )
+            raise ConfigError(msg)
+        if segment.get("visco-elastic"):
+            msg = (
+                f"{where}: visco-elastic is {segment['visco-elastic']!r}, and only "
+                "elastic walls are offered. Set it to false."
             )
             raise ConfigError(msg)
         segments.append(segment | {"label": label, "where": where})

@@ -21,6 +21,7 @@ from capnet.files import write_atomic
 from capnet.hemodynamics.arteries import (
     LEFT_ARM,
     Arteries,
+    check_speed,
     fit_stiffness,
     impedance,
     large,
@@ -58,6 +59,8 @@ ARM_PARAMETERS: Final = (
 
 _UNITS: Final = {"age": "years", "hr": "bpm", "sv": "ml", "mbp": "mmHg", "pwv": "m/s"}
 _NAMES: Final = (*PARAMETERS, "dbp", *ARM_PARAMETERS)
+_CHECKED: Final = 1024
+"""People whose geometry is checked at once; as many as fit into a processor cache."""
 _FORMAT: Final = "capnet cohort 1"
 _FORMAT_WITH_BODIES: Final = "capnet cohort with bodies 1"
 
@@ -132,7 +135,7 @@ class Cohort:
         ShapeError: If a parameter is missing or does not have one value a subject, or
             there are not as many bodies as subjects.
         ConfigError: If no body can be derived from a subject's parameters; the message
-            names the subject by its row.
+            names the subject by its ``index``.
     """
 
     index: Int[np.ndarray, " subject"]
@@ -161,8 +164,9 @@ class Cohort:
         for name, values in self.parameters.items():
             bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
             if len(bad):
+                i = int(bad[0])
                 msg = (
-                    f"subject {bad[0]} has {name} {values[bad[0]]:g}; wanted a "
+                    f"subject {self.index[i]} has {name} {values[i]:g}; wanted a "
                     "positive number. Correct it, or leave the subject out."
                 )
                 raise ConfigError(msg)
@@ -171,11 +175,38 @@ class Cohort:
         if len(low):
             i = int(low[0])
             msg = (
-                f"subject {i} has a mean pressure (mbp) of {p['mbp'][i]:g} mmHg; "
-                f"wanted more than {p['pout'][i]:g} mmHg, the pressure behind the beds."
+                f"subject {self.index[i]} has a mean pressure (mbp) of {p['mbp'][i]:g} "
+                f"mmHg; wanted more than {p['pout'][i]:g} mmHg, the pressure behind "
+                "the beds."
             )
             raise ConfigError(msg)
-        Ejection(p["hr"], p["sv"], p["lvet"], p["pft"], p["rfv"])
+        self._ejection()
+
+    def _ejection(self) -> Ejection:
+        p = self.parameters
+        return Ejection(p["hr"], p["sv"], p["lvet"], p["pft"], p["rfv"], self.index)
+
+    def check(self) -> None:
+        """Refuse people whose walls would have to be impossibly soft or stiff.
+
+        Everything else is checked whenever a cohort is made. `sample`, `load`,
+        `concatenate` and `capnet.hemodynamics.simulation.simulate` call this, so that
+        nothing fails in the middle of a long computation.
+
+        Raises:
+            ConfigError: If nobody can have somebody's pulse wave velocity; the message
+                names the subject by its ``index``.
+        """
+        if self.bodies is not None:
+            return
+        for start in range(0, len(self), _CHECKED):
+            rows = slice(start, start + _CHECKED)
+            check_speed(
+                **self._geometry(rows),
+                pwv=self.parameters["pwv"][rows],
+                density=Blood().density,
+                index=self.index[rows],
+            )
 
     @classmethod
     def sample(cls, n: int, *, seed: int, population: Population | None = None) -> Self:
@@ -189,7 +220,8 @@ class Cohort:
             population: Priors; PWDB's people from 25 to 75 by default.
 
         Raises:
-            ConfigError: If ``n`` is not positive or the seed is negative.
+            ConfigError: If ``n`` is not positive or the seed is negative, or somebody
+                cannot be: then the population is too wide.
         """
         if n < 1 or seed < 0:
             msg = f"n is {n} and seed {seed}; wanted n >= 1 and seed >= 0."
@@ -217,7 +249,9 @@ class Cohort:
             parameters[name] = np.exp(log_sd * held)
         parameters["arm_stiffness"] = arm.stiffness * parameters["arm_stiffness"]
         origin = {"population": asdict(population), "n": n, "seed": seed}
-        return cls(np.arange(n), age, parameters, (json.dumps(origin),))
+        cohort = cls(np.arange(n), age, parameters, (json.dumps(origin),))
+        cohort.check()
+        return cohort
 
     @classmethod
     def from_pwdb(
@@ -305,32 +339,16 @@ class Cohort:
         """Return the bodies, or derive geometry, walls, beds and inflow of everyone."""
         if self.bodies is not None:
             return self.bodies
-        p, network = self.parameters, load_network()
-
-        def column(values: np.ndarray) -> np.ndarray:
-            return np.tile(values, (len(self), 1))
-
-        length = column(network.length)
-        length[:, :2] *= p["len"][:, None]
-        length[:, LEFT_ARM] *= p["arm_length"][:, None]
-        wide = large(network)
-        behind = wide | np.isin(network.inlet, network.outlet[wide])
-        widening = p["dia"][:, None]
-        inlet = column(network.inlet_radius) * np.where(behind, widening, 1.0)
-        outlet = column(network.outlet_radius) * np.where(wide, widening, 1.0)
-        blood = Blood()
+        p, network, blood = self.parameters, load_network(), Blood()
+        sizes = self._geometry(slice(None))
+        outlet = sizes["outlet_radius"]
         trunk = fit_stiffness(
-            length=length,
-            inlet_radius=inlet,
-            outlet_radius=outlet,
-            pwv=p["pwv"],
-            density=blood.density,
-            index=self.index,
+            **sizes, pwv=p["pwv"], density=blood.density, index=self.index
         )
         k3 = np.repeat(trunk[:, None], len(network), axis=1)
         k3[:, LEFT_ARM] *= p["arm_stiffness"][:, None]
         k1, k2 = np.full(len(network), K1), np.full(len(network), K2)
-        ejection = Ejection(p["hr"], p["sv"], p["lvet"], p["pft"], p["rfv"])
+        ejection = self._ejection()
         beds = distribute(
             network,
             radius=outlet,
@@ -342,9 +360,7 @@ class Cohort:
         )
         return Arteries(
             network=network,
-            length=length,
-            inlet_radius=inlet,
-            outlet_radius=outlet,
+            **sizes,
             k3=k3,
             viscous=network.length > ELASTIC_LENGTH,
             reference_pressure=p["dbp"] * MMHG,
@@ -354,7 +370,26 @@ class Cohort:
             k2=k2,
             blood=blood,
             inflow=ejection.inflow(),
+            index=self.index,
         )
+
+    def _geometry(self, rows: slice) -> dict[str, Float[np.ndarray, "subject segment"]]:
+        """Return length, inlet and outlet radius of some people's arteries, m."""
+        network = load_network()
+        longer, arm, widening = (
+            self.parameters[name][rows][:, None]
+            for name in ("len", "arm_length", "dia")
+        )
+        length = np.tile(network.length, (len(longer), 1))
+        length[:, :2] *= longer
+        length[:, LEFT_ARM] *= arm
+        wide = large(network)
+        behind = wide | np.isin(network.inlet, network.outlet[wide])
+        return {
+            "length": length,
+            "inlet_radius": network.inlet_radius * np.where(behind, widening, 1.0),
+            "outlet_radius": network.outlet_radius * np.where(wide, widening, 1.0),
+        }
 
     def plausible(self, waves: Extremes) -> Plausibility:
         """Tell which simulated people could be real.
@@ -411,6 +446,7 @@ class Cohort:
 
         Raises:
             ShapeError: If there is nothing to join, or bodies of different networks.
+            ConfigError: If somebody cannot be, see `check`.
         """
         if not parts:
             msg = "no cohorts to join; wanted at least one."
@@ -420,7 +456,7 @@ class Cohort:
         ]
         age = np.concatenate([part.age for part in parts])
         given = any(part.bodies is not None for part in parts)
-        return cls(
+        joined = cls(
             index=np.arange(len(age)),
             age=age,
             parameters={
@@ -432,6 +468,8 @@ class Cohort:
             if given
             else None,
         )
+        joined.check()
+        return joined
 
     def save(self, path: str | Path) -> None:
         """Write everything to an .npz file (no pickle), whole or not at all.
@@ -468,13 +506,17 @@ class Cohort:
                 arrays = {name: file[name] for name in file.files}
             meta = json.loads(str(arrays.pop("meta")))
             index, age = arrays.pop("index"), arrays.pop("age")
-            found = meta.get("format")
+            found, cohort = meta.get("format"), None
             groups: dict[str, dict[str, np.ndarray]] = {"parameter": {}, "body": {}}
             for name, values in arrays.items():
                 group, _, rest = name.partition("_")
                 groups[group][rest] = values
-            given = found == _FORMAT_WITH_BODIES
-            bodies = _unpack(groups["body"], meta["shared"]) if given else None
+            if found in (_FORMAT, _FORMAT_WITH_BODIES):
+                given = found == _FORMAT_WITH_BODIES
+                bodies = _unpack(groups["body"], meta["shared"]) if given else None
+                provenance = tuple(meta["provenance"])
+                cohort = cls(index, age, groups["parameter"], provenance, bodies)
+                cohort.check()
         except (
             *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError),
             *(zipfile.BadZipFile, zlib.error, CapnetError),
@@ -484,11 +526,10 @@ class Cohort:
                 "by Cohort.save. Draw the cohort again from its seed and save it."
             )
             raise RecordError(msg) from error
-        if found not in (_FORMAT, _FORMAT_WITH_BODIES):
+        if cohort is None:
             msg = f"{path} has format {found!r}; wanted {_FORMAT!r}."
             raise RecordError(msg)
-        provenance = tuple(meta["provenance"])
-        return cls(index, age, groups["parameter"], provenance, bodies)
+        return cohort
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row a subject with every drawn parameter."""

@@ -25,7 +25,7 @@ from typing import Final, TypeVar
 import numpy as np
 from torch import Tensor
 
-__all__ = ["LEVELS", "viscous_part", "womersley"]
+__all__ = ["LEVELS", "womersley"]
 
 LEVELS: Final = 18
 """Levels of the continued fraction in front of its tail: 1e-9 for every alpha."""
@@ -56,15 +56,4 @@ def womersley(alpha_squared: Array) -> Array:
     """
     square: Array = 1j * alpha_squared
     answer: Array = 2.0 * _fourth(square) + square
-    return answer
-
-
-def viscous_part(alpha_squared: Array) -> Array:
-    """Return F10: how far the mean velocity lags behind that without friction.
-
-    Args:
-        alpha_squared: Square of Womersley's number, not negative; any shape.
-    """
-    square: Array = 1j * alpha_squared
-    answer: Array = 2.0 / (2.0 + square / _fourth(square))
     return answer

@@ -3,20 +3,29 @@
 The same equations as `capnet.hemodynamics.linear`, compiled. Subjects travel in groups
 of `LANES`, side by side in the last axis of every array, so that one instruction of
 the processor serves all of them and nothing outlives its group. Complex numbers are
-kept as two rows, real and imaginary. Lanes never mix: a subject's answer does not
-depend on who travels along.
+kept as two rows, real and imaginary. Lanes never mix: but for rounding (how often
+arteries are halved is decided for the group), a subject's answer does not depend on who
+travels along.
 """
 
 import math
 from typing import Final, NamedTuple, no_type_check
 
 import numpy as np
-from numba import njit
 
 from capnet.hemodynamics.arteries import Arteries
+from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.elimination import Steps
 from capnet.hemodynamics.friction import LEVELS
-from capnet.hemodynamics.products import DUCT, LANES, multiply, square, turns
+from capnet.hemodynamics.products import (
+    DUCT,
+    LANES,
+    multiply,
+    square,
+    transform,
+    turns,
+)
+from capnet.hemodynamics.second_order import LARGEST
 from capnet.hemodynamics.spectra import turn
 from capnet.hemodynamics.wall import VISCOSITY_FLOOR, VISCOSITY_SLOPE
 
@@ -165,7 +174,7 @@ def bodies(arteries: Arteries, *, viscoelastic: bool) -> Bodies:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 @no_type_check
 def halvings(largest: float) -> int:
     """Return how often arteries must be halved so that |h|^2 falls from this to 1."""
@@ -197,7 +206,7 @@ class _Room(NamedTuple):
     local: np.ndarray
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _make_room(route: Route, steps: Steps, harmonics: int) -> _Room:
     pieces, shorts, nodes = len(route.parent), len(route.place), steps.n_nodes
@@ -221,7 +230,7 @@ def _make_room(route: Route, steps: Steps, harmonics: int) -> _Room:
     )
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def run(
     route: Route, steps: Steps, body: Bodies, equations: Equations, answer: Answer
@@ -255,7 +264,7 @@ def run(
             _read_wave(route, start, count, k, room, answer)
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def run_second(
     route: Route,
@@ -275,7 +284,8 @@ def run_second(
         body: The subjects.
         equations: What is solved.
         samples: Times at which waves are multiplied.
-        answer: Is filled; NaN where an artery collapses or numbers are not finite.
+        answer: Is filled; NaN where an artery collapses, numbers are not finite or the
+            second order is too large to be a correction.
     """
     subjects, harmonics = len(body.period), answer.pressure.shape[2] - 1
     pieces, shorts, sites = len(route.parent), len(route.place), answer.flow.shape[1]
@@ -285,6 +295,7 @@ def run_second(
     wave = np.empty((shorts, rows, 4, LANES))
     head = np.zeros((pieces, rows, 4, LANES))
     into = np.empty((pieces, 4, LANES))
+    both = np.empty((sites, rows, 4, LANES))
     stretch = np.empty((sites, rows, 2, LANES))
     every, ends = np.arange(len(steps.node) - 1, -1, -1), _find_ends(route, equations)
     for start in range(0, subjects, LANES):
@@ -301,6 +312,7 @@ def run_second(
                 _feed(steps, k, room)
                 _eliminate(steps, every, False, room)
             _spread(route, k, room, short, joint, wave)
+            _keep_first(route, k, room, both)
         _make_ducts(route, body, equations, room, duct)
         multiply(duct, ends, turn, wave, head)
         _correct_mean(route, steps, every, wave, head, room)
@@ -321,11 +333,19 @@ def run_second(
             _feed(steps, k, room)
             _collect(route, k, short, joint, wave, head, into, room)
             _eliminate(steps, route.back, True, room)
-            _read_second(route, start, count, k, head, into, room, stretch, answer)
+            _read_second(
+                route, start, count, k, head, into, room, both, stretch, answer
+            )
+        for v in range(sites):
+            for j in range(LANES):
+                stretch[v, 0, 0, j] = room.local[v, 4, j]
+                stretch[v, 0, 1, j] = 0.0
+        _judge(both, stretch, turn, room.change)
         _read_lumen(start, count, turn, stretch, room, answer)
+        _strike(start, count, room.change, answer)
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _settle(
     route: Route,
@@ -346,7 +366,7 @@ def _settle(
     return _linearise(equations, room.wall, room.line)
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _set_pace(body: Bodies, k: int, slow: float, fast: float, room: _Room) -> float:
     """Fill the frequencies of a harmonic; return a bound of |h|^2 over all shorts."""
@@ -360,7 +380,7 @@ def _set_pace(body: Bodies, k: int, slow: float, fast: float, room: _Room) -> fl
     return largest
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _wall_at(body: Bodies, s: int, a: int, place: float) -> tuple[float, float, float]:
     """Return lumen, 1/beta and Voigt coefficient at a fraction of an artery."""
@@ -374,7 +394,7 @@ def _wall_at(body: Bodies, s: int, a: int, place: float) -> tuple[float, float, 
     return lumen, give, voigt
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _shape_walls(
     route: Route, body: Bodies, rows: np.ndarray, steady: float, wall: np.ndarray
@@ -394,9 +414,7 @@ def _shape_walls(
                 wall[i, _RESISTANCE, j] = wall[i, _LOSS, j]
 
 
-@njit(
-    cache=True, nogil=True, fastmath={*_FLAGS, "reassoc"}, error_model="numpy"
-)  # sums over knots may be taken in any order
+@compiled(fastmath={*_FLAGS, "reassoc"})  # sums over knots in any order
 @no_type_check
 def _transform_inflow(body: Bodies, rows: np.ndarray, source: np.ndarray) -> None:
     """Fourier coefficients of the periodic polygon, see `Inflow.harmonics`."""
@@ -440,7 +458,7 @@ def _transform_inflow(body: Bodies, rows: np.ndarray, source: np.ndarray) -> Non
             source[k, 1, j] = total_im * scale
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _find_mean(
     route: Route, steps: Steps, body: Bodies, sweeps: int, room: _Room
@@ -501,7 +519,7 @@ def _find_mean(
             change[j] = math.nan
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _linearise(
     equations: Equations, wall: np.ndarray, line: np.ndarray
@@ -535,7 +553,7 @@ def _linearise(
     return slow, fast
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _load_beds(body: Bodies, rows: np.ndarray, bed: np.ndarray) -> None:
     for t in range(len(bed)):
@@ -546,7 +564,7 @@ def _load_beds(body: Bodies, rows: np.ndarray, bed: np.ndarray) -> None:
             bed[t, _LAG, j] = body.distal[s, t] * body.capacity[s, t]
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _cascade(
     route: Route,
@@ -651,7 +669,7 @@ def _cascade(
                 port[p, 1, j] = e * x + f * y
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _oppose_as_womersley(
     line: np.ndarray, i: int, omega: np.ndarray, one: np.ndarray
@@ -692,7 +710,7 @@ def _oppose_as_womersley(
         one[1, j] += line[i, _FRICTION, j] * one[6, j]
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _connect(
     route: Route,
@@ -726,7 +744,7 @@ def _connect(
             ground[n, 1, j] += (lag * r - x) * size
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _feed(steps: Steps, k: int, room: _Room) -> None:
     """Let a harmonic of the inflow enter at the root."""
@@ -735,7 +753,7 @@ def _feed(steps: Steps, k: int, room: _Room) -> None:
         room.enter[steps.root, 1, j] = room.source[k, 1, j]
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _eliminate(steps: Steps, back: np.ndarray, everywhere: bool, room: _Room) -> None:
     """Remove node after node, then find potentials on the way back.
@@ -814,7 +832,7 @@ def _eliminate(steps: Steps, back: np.ndarray, everywhere: bool, room: _Room) ->
             value[n, 1, j] = total[1, j]
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _read_mean(
     route: Route, body: Bodies, start: int, count: int, room: _Room, answer: Answer
@@ -850,7 +868,7 @@ def _read_mean(
         answer.residual[start + j] = change[j]
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _read_wave(
     route: Route, start: int, count: int, k: int, room: _Room, answer: Answer
@@ -877,7 +895,7 @@ def _read_wave(
             answer.area[start + j, v, k] = pressure * give / complex(1.0, lag)
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _find_ends(route: Route, equations: Equations) -> np.ndarray:
     """Return at which ends of shorts dynamic pressure matters, see `multiply`."""
@@ -891,7 +909,7 @@ def _find_ends(route: Route, equations: Equations) -> np.ndarray:
     return ends
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _spread(
     route: Route,
@@ -939,7 +957,21 @@ def _spread(
                 wave[i, k, 3, j] = y * im + x * re
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
+@no_type_check
+def _keep_first(route: Route, k: int, room: _Room, both: np.ndarray) -> None:
+    """Keep a harmonic of first-order pressure at the sites, which has no mean."""
+    for v in range(len(both)):
+        p = route.probe_piece[v]
+        n = route.inlet[p] if route.probe_inlet[v] else route.outlet[p]
+        for j in range(LANES):
+            both[v, k, 0, j] = room.value[n, 0, j] if k > 0 else 0.0
+            both[v, k, 1, j] = room.value[n, 1, j] if k > 0 else 0.0
+            both[v, k, 2, j] = 0.0
+            both[v, k, 3, j] = 0.0
+
+
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _make_ducts(
     route: Route, body: Bodies, equations: Equations, room: _Room, duct: np.ndarray
@@ -974,7 +1006,7 @@ def _make_ducts(
                 duct[i, 7, j] = 0.5 * rho / (far * far)
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _correct_mean(
     route: Route,
@@ -1021,7 +1053,7 @@ def _correct_mean(
             room.flow[p, j] += change - push[p, 1, j]
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _collect(
     route: Route,
@@ -1071,7 +1103,7 @@ def _collect(
             enter[b, 1, j] += into[p, 3, j]
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _read_second(
     route: Route,
@@ -1081,10 +1113,14 @@ def _read_second(
     head: np.ndarray,
     into: np.ndarray,
     room: _Room,
+    both: np.ndarray,
     stretch: np.ndarray,
     answer: Answer,
 ) -> None:
-    """Write one harmonic of pressure and flow at the sites; keep how walls stretch."""
+    """Write one harmonic of pressure and flow at the sites.
+
+    Keeps what the second order adds to the pressure, and how walls stretch.
+    """
     omega, port, value, local = room.omega, room.port, room.value, room.local
     for v in range(len(local)):
         p = route.probe_piece[v]
@@ -1101,6 +1137,8 @@ def _read_second(
                 pressure = last - complex(head[p, k, 2, j], head[p, k, 3, j])
                 flow -= complex(port[p, 4, j], port[p, 5, j]) * last
                 flow += complex(into[p, 2, j], into[p, 3, j])
+            both[v, k, 2, j] = pressure.real - both[v, k, 0, j]
+            both[v, k, 3, j] = pressure.imag - both[v, k, 1, j]
             lag = omega[0, j] * local[v, 1, j]
             wave = pressure * local[v, 3, j] / complex(1.0, lag)
             stretch[v, k, 0, j] = wave.real
@@ -1111,7 +1149,76 @@ def _read_second(
                 answer.flow[start + j, v, k] = flow + wrong
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
+@no_type_check
+def _judge(
+    both: np.ndarray, stretch: np.ndarray, turn: np.ndarray, change: np.ndarray
+) -> None:
+    """Make ``change`` NaN where the second order is too large to be a correction.
+
+    Args:
+        both: What pressure is of first order, and what the second adds. Shape (site,
+            harmonic, 4, lane).
+        stretch: How the walls stretch, mean first. Shape (site, harmonic, 2, lane).
+        turn: From `turns`, of `samples` of the harmonics.
+        change: Shape (lane,).
+    """
+    sites, rows, _, _ = both.shape
+    count, shape = len(turn), (len(turn), 2, LANES)
+    a, b, least = np.empty(shape), np.empty(shape), np.empty(LANES)
+    for v in range(sites):
+        a[:] = 0.0
+        for j in range(LANES):
+            a[0, 0, j] = both[v, 0, 0, j]
+            a[0, 1, j] = both[v, 0, 2, j]
+        for k in range(1, rows):  # two real waves, one as imaginary part
+            for j in range(LANES):
+                c, d = both[v, k, 0, j], both[v, k, 1, j]
+                e, f = both[v, k, 2, j], both[v, k, 3, j]
+                a[k, 0, j] = c - f
+                a[k, 1, j] = d + e
+                a[count - k, 0, j] = c + f
+                a[count - k, 1, j] = e - d
+        x, _ = transform(a, b, turn)
+        for j in range(LANES):
+            low, high, under, over = x[0, 0, j], x[0, 0, j], x[0, 1, j], x[0, 1, j]
+            for t in range(1, count):
+                low, high = min(low, x[t, 0, j]), max(high, x[t, 0, j])
+                under, over = min(under, x[t, 1, j]), max(over, x[t, 1, j])
+            if over - under > LARGEST * (high - low):
+                change[j] = math.nan
+        a[:] = 0.0
+        for k in range(rows):
+            for j in range(LANES):
+                c, d = stretch[v, k, 0, j], stretch[v, k, 1, j]
+                a[-k, 0, j] = c
+                a[-k, 1, j] = -d
+                a[k, 0, j] = c
+                a[k, 1, j] = d
+        x, _ = transform(a, b, turn)
+        for j in range(LANES):
+            least[j] = x[0, 0, j]
+        for t in range(1, count):
+            for j in range(LANES):
+                least[j] = min(least[j], x[t, 0, j])
+        for j in range(LANES):
+            if not least[j] > 0.0:
+                change[j] = math.nan
+
+
+@compiled(fastmath=_FLAGS)
+@no_type_check
+def _strike(start: int, count: int, change: np.ndarray, answer: Answer) -> None:
+    """Write NaN for subjects who failed."""
+    for j in range(count):
+        if math.isnan(change[j]):
+            answer.pressure[start + j] = math.nan
+            answer.flow[start + j] = math.nan
+            answer.area[start + j] = math.nan
+            answer.residual[start + j] = math.nan
+
+
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _read_lumen(
     start: int,
@@ -1123,9 +1230,6 @@ def _read_lumen(
 ) -> None:
     """Write the lumens at the sites: that at rest times the square of the stretch."""
     for v in range(len(stretch)):
-        for j in range(LANES):
-            stretch[v, 0, 0, j] = room.local[v, 4, j]
-            stretch[v, 0, 1, j] = 0.0
         square(stretch[v], turn)
         for j in range(count):
             lumen = room.local[v, 2, j] + 0.0 * room.local[v, 0, j]

@@ -7,13 +7,13 @@ peak to end of ejection, backflow at valve closure.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Complex, Float, Shaped
+from jaxtyping import Complex, Float, Int, Shaped
 
 from capnet.errors import ConfigError, ShapeError
 
@@ -37,6 +37,7 @@ class Inflow:
         period: Duration of a beat, s. Shape (subject,).
         time: Of the knots, rising within [0, period], s. Shape (subject, knot).
         flow: At the knots, m3/s. Shape (subject, knot).
+        index: Who they are, for messages (not kept); their rows by default.
 
     Raises:
         ShapeError: If the arrays do not fit each other.
@@ -48,8 +49,9 @@ class Inflow:
     period: PerSubject
     time: PerKnot
     flow: PerKnot
+    index: InitVar[Int[np.ndarray, " subject"] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, index: Int[np.ndarray, " subject"] | None) -> None:
         shape = self.time.shape
         fits = shape == self.flow.shape and shape[0] == len(self.period)
         if not fits or shape[1] < 2:
@@ -62,11 +64,13 @@ class Inflow:
         self._blame(
             ~(np.isfinite(self.period) & (self.period > 0)),
             lambda i: f"a period of {self.period[i]:g} s; wanted a positive number",
+            index,
         )
         finite = np.isfinite(self.time) & np.isfinite(self.flow)
         self._blame(
             ~finite.all(axis=1),
             lambda i: f"an inflow with {int((~finite[i]).sum())} knots not finite",
+            index,
         )
         rising = (np.diff(self.time, axis=1) > 0).all(axis=1)
         inside = (self.time[:, 0] >= 0) & (self.time[:, -1] <= self.period)
@@ -76,6 +80,7 @@ class Inflow:
                 f"inflow knots at {self.time[i, 0]:g} to {self.time[i, -1]:g} s; "
                 f"wanted rising times within 0 to {self.period[i]:g} s (one beat)"
             ),
+            index,
         )
         self._blame(
             (self._gap == 0) & (self.flow[:, 0] != self.flow[:, -1]),
@@ -84,18 +89,25 @@ class Inflow:
                 f"{self.flow[i, 0]:g} m3/s when the beat begins anew; wanted the same "
                 "flow at both ends"
             ),
+            index,
         )
         self._blame(
             ~(self.output > 0),
             lambda i: f"a mean inflow of {self.output[i]:g} m3/s; wanted more than 0",
+            index,
         )
 
     def _blame(
-        self, bad: Shaped[np.ndarray, " subject"], found: Callable[[int], str]
+        self,
+        bad: Shaped[np.ndarray, " subject"],
+        found: Callable[[int], str],
+        index: Int[np.ndarray, " subject"] | None,
     ) -> None:
         rows = np.flatnonzero(bad)
         if len(rows):
-            msg = f"subject {rows[0]} has {found(int(rows[0]))}. Correct the inflow."
+            i = int(rows[0])
+            who = i if index is None else index[i]
+            msg = f"subject {who} has {found(i)}. Correct the inflow."
             raise ConfigError(msg)
 
     def __len__(self) -> int:
@@ -275,6 +287,7 @@ class Ejection:
         lvet: Ejection time, ms.
         pft: Onset to peak flow, ms.
         rfv: Volume that flows back at valve closure, ml.
+        index: Who they are, for messages; their rows by default.
 
     Raises:
         ConfigError: If a number is not finite, the times do not follow each other
@@ -287,6 +300,7 @@ class Ejection:
     lvet: PerSubject
     pft: PerSubject
     rfv: PerSubject
+    index: Int[np.ndarray, " subject"] | None = None
 
     def __post_init__(self) -> None:
         good = np.isfinite(self.hr + self.sv + self.lvet + self.pft + self.rfv)
@@ -296,8 +310,9 @@ class Ejection:
         bad = np.flatnonzero(~(good & (self.sv > 0) & (self.rfv > 0)))
         if len(bad):
             i = int(bad[0])
+            who = i if self.index is None else self.index[i]
             msg = (
-                f"subject {i} has heart rate {self.hr[i]:.1f} bpm, stroke volume "
+                f"subject {who} has heart rate {self.hr[i]:.1f} bpm, stroke volume "
                 f"{self.sv[i]:.1f} ml, ejection time {self.lvet[i]:.0f} ms, peak flow "
                 f"at {self.pft[i]:.0f} ms, backflow {self.rfv[i]:.2f} ml; wanted a "
                 "positive rate, positive volumes and 0 < peak < ejection time < 0.91 "
@@ -331,4 +346,4 @@ class Ejection:
         forward = (self.sv + self.rfv) / (duration[:, :2] @ shape.volume[:2])
         backward = -self.rfv / (duration[:, 2] * shape.volume[2])
         gain = np.where(shape.clock < 2.0, forward[:, None], backward[:, None])
-        return Inflow(self.period, time, gain * shape.flow * 1e-6)
+        return Inflow(self.period, time, gain * shape.flow * 1e-6, self.index)

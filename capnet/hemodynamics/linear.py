@@ -53,6 +53,7 @@ from capnet.hemodynamics.elimination import (
 )
 from capnet.hemodynamics.network import Location, Network, Probe, Tree, split
 from capnet.hemodynamics.second_order import (
+    LARGEST,
     Ducts,
     Sources,
     products,
@@ -134,6 +135,38 @@ class LinearState:
     right: Complex[Tensor, "piece subject harmonic"]
     second: "SecondOrder | None" = None
 
+    def is_sound(self, piece: int, *, at_inlet: bool) -> Bool[Tensor, " subject"]:
+        """Return whether the second order is a correction at an end of a piece.
+
+        It changes pressure by no more than `capnet.hemodynamics.second_order.LARGEST`
+        times the wave of first order, and the lumen stays open. True to first order.
+        """
+        pressure = self.pressure_at(piece, at_inlet=at_inlet)
+        if self.second is None:
+            return torch.ones_like(pressure[:, 0].real, dtype=torch.bool)
+        node = int((self.layout.inlet if at_inlet else self.layout.outlet)[piece])
+        first = torch.nn.functional.pad(self.second.first[node], (1, 0))
+        count = samples(first.shape[1] - 1)
+
+        def size(wave: Tensor) -> Tensor:
+            values: Tensor = torch.fft.irfft(wave, n=count, norm="forward")
+            return values.amax(dim=1) - values.amin(dim=1)
+
+        stretch = self._stretch_at(piece, at_inlet=at_inlet)
+        least = torch.fft.irfft(stretch, n=count, norm="forward").amin(dim=1)
+        sound: Tensor = (least > 0) & ~(size(pressure - first) > LARGEST * size(first))
+        return sound
+
+    def _stretch_at(
+        self, piece: int, *, at_inlet: bool
+    ) -> Complex[Tensor, "subject harmonic"]:
+        """Return the radius over that at rest by the whole tube law, mean first."""
+        radius, beta = self._wall_at(piece, at_inlet=at_inlet)
+        pressure = self.pressure_at(piece, at_inlet=at_inlet)
+        mean, reference = pressure[:, 0].real, self.tensors.reference_pressure
+        elastic = self._elastic(pressure, piece, radius, beta)
+        return _with_mean(1.0 + (mean - reference) / beta, elastic / beta[:, None])
+
     def pressure_at(
         self, piece: int, *, at_inlet: bool
     ) -> Complex[Tensor, "subject harmonic"]:
@@ -171,25 +204,39 @@ class LinearState:
         The wall is that of this piece's artery, exactly there. To second order the
         lumen follows the pressure by the whole tube law.
         """
+        radius, beta = self._wall_at(piece, at_inlet=at_inlet)
+        if self.second is not None:
+            rest = math.pi * radius * radius
+            stretch = self._stretch_at(piece, at_inlet=at_inlet)
+            return rest[:, None] * squared(stretch)
+        pressure = self.pressure_at(piece, at_inlet=at_inlet)
+        mean, reference = pressure[:, 0].real, self.tensors.reference_pressure
+        give = compliance(mean, reference, radius, beta)
+        elastic = self._elastic(pressure, piece, radius, beta)
+        lumen = area(mean, reference, radius, beta)
+        return _with_mean(lumen, elastic * give[:, None])
+
+    def _wall_at(self, piece: int, *, at_inlet: bool) -> tuple[Tensor, Tensor]:
+        """Return radius and beta at an end of a piece, each of shape (subject,)."""
         tree, tensors = self.layout.tree, self.tensors
         artery = int(tree.parent[piece])
         place = float((tree.begin if at_inlet else tree.end)[piece])
         first = tensors.inlet_radius[:, artery]
         radius = first + (tensors.outlet_radius[:, artery] - first) * place
         k1, k2 = tensors.k1[artery], tensors.k2[artery]
-        beta = stiffness(radius, k1, k2, tensors.k3[:, artery])
-        pressure = self.pressure_at(piece, at_inlet=at_inlet)
-        mean, reference = pressure[:, 0].real, tensors.reference_pressure
+        return radius, stiffness(radius, k1, k2, tensors.k3[:, artery])
+
+    def _elastic(
+        self, pressure: Tensor, piece: int, radius: Tensor, beta: Tensor
+    ) -> Complex[Tensor, "subject harmonic"]:
+        """Return what the wall carries without its viscosity, harmonics 1..., Pa."""
+        mean, reference = pressure[:, 0].real, self.tensors.reference_pressure
         lumen = area(mean, reference, radius, beta)
         give = compliance(mean, reference, radius, beta)
-        delay = give * wall_viscosity(radius, lumen) * tensors.viscous[artery]
-        lag = delay[:, None] * _frequencies(tensors)
-        elastic = pressure[:, 1:] / torch.complex(torch.ones_like(lag), lag)
-        if self.second is None:
-            return _with_mean(lumen, elastic * give[:, None])
-        stretch = _with_mean(1.0 + (mean - reference) / beta, elastic / beta[:, None])
-        rest = math.pi * radius * radius
-        return rest[:, None] * squared(stretch)
+        viscous = self.tensors.viscous[int(self.layout.tree.parent[piece])]
+        delay = give * wall_viscosity(radius, lumen) * viscous
+        lag = delay[:, None] * _frequencies(self.tensors)
+        return pressure[:, 1:] / torch.complex(torch.ones_like(lag), lag)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,12 +248,15 @@ class SecondOrder:
             Each of shape (piece, subject, harmonic).
         inlet_head, outlet_head: How far its pressure lies below that of the node, mean
             first, Pa. Shape (piece, subject, harmonic).
+        first: Pressure of first order at each node, harmonics 1..., Pa. Each of shape
+            (subject, harmonic).
     """
 
     inlet: Complex[Tensor, "piece subject harmonic"]
     outlet: Complex[Tensor, "piece subject harmonic"]
     inlet_head: Complex[Tensor, "piece subject harmonic+1"]
     outlet_head: Complex[Tensor, "piece subject harmonic+1"]
+    first: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,6 +335,7 @@ def make_layout(tree: Tree, longest: float) -> Layout:
     inlet = np.searchsorted(nodes, tree.network.inlet)
     outlet = np.searchsorted(nodes, tree.network.outlet)
     counts = np.ceil(tree.network.length / longest - 1e-9).astype(np.int64)
+    counts = np.maximum(counts, 1)  # however short a piece is
     order = np.argsort(-counts, kind="stable")
     heads = [order[counts[order] > step] for step in range(int(counts.max()))]
     ends = list(zip(inlet.tolist(), outlet.tolist(), strict=True))
@@ -320,7 +371,9 @@ class LinearSolver:
         order: 1 solves the linear equations; against the nonlinear ones, on sampled
             people, it errs by 0.4 mmHg (RMSE) at the root, 0.5 at the brachial artery
             and 1.1 at the finger. 2 adds what is quadratic in the pulse, of mean
-            pressure too: 0.1, 0.1 and 0.2 mmHg, for six times the time. See
+            pressure too: 0.1, 0.1 and 0.2 mmHg, for six times the time. A subject in
+            whom that is no small correction where waves are read (nearly shut, soft
+            arteries) is reported as failed: NaN, of residual too. See
             `capnet.hemodynamics.second_order`.
         junctions: What arteries that meet share, static or ``total`` pressure. The
             difference is of second order; to first order they are the same.
@@ -384,8 +437,10 @@ class LinearSolver:
                 "0.2 (arteries taper, and are even within a segment)."
             )
             raise ConfigError(msg)
-        if not self.tolerance > 0:
-            msg = f"tolerance is {self.tolerance!r} Pa; wanted a positive number."
+        if not 0 < self.tolerance < math.inf:
+            msg = (
+                f"tolerance is {self.tolerance!r} Pa; wanted a positive, finite number."
+            )
             raise ConfigError(msg)
 
     def solve(
@@ -476,6 +531,12 @@ class LinearSolver:
                     wave = read(piece, at_inlet=at_inlet).cpu().numpy()
                     getattr(answer, name)[:, k] = wave
             answer.residual[:] = state.residual.cpu().numpy()
+            if self.order == 2:
+                sound = [state.is_sound(piece, at_inlet=end) for piece, end in probes]
+                failed = ~torch.stack(sound).all(dim=0).cpu().numpy()
+                for part in (answer.pressure, answer.flow, answer.area):
+                    part[failed] = math.nan
+                answer.residual[failed] = math.nan
 
     def layout(
         self, network: Network, sites: Sequence[str] | Mapping[str, Location]
@@ -485,7 +546,10 @@ class LinearSolver:
         Args:
             network: The whole arteries.
             sites: Where they are cut besides the network's own sites (at which they
-                always are, so that an answer does not depend on what else was asked).
+                always are, so that an answer does not depend on which of them were
+                asked for). Any other place moves all waves a little, as an artery is
+                cut into other short ones: a few by 0.02 mmHg, one in every artery by
+                up to 0.07.
 
         Raises:
             ConfigError: If a site does not exist.
@@ -560,7 +624,7 @@ class LinearSolver:
         if self.order == 2:
             ducts = _ducts(tensors, short, mean, wall, layout, equations)
             sources = _multiply(ducts, mean, waves, chain, omega, layout)
-            second = _forces(sources, chain, layout, total=equations.total)
+            second = _forces(sources, waves, chain, layout, total=equations.total)
             currents = list(_gather(second.inlet, second.outlet, layout).unbind(0))
             currents[layout.plan.root] = currents[layout.plan.root] + inflow
             waves = substitute(factors, dict(enumerate(currents)))
@@ -788,7 +852,12 @@ def _multiply(
 
 
 def _forces(
-    sources: Sources, chain: Chain, layout: Layout, *, total: bool
+    sources: Sources,
+    waves: Sequence[Tensor],
+    chain: Chain,
+    layout: Layout,
+    *,
+    total: bool,
 ) -> SecondOrder:
     """Bring sources to the ends of pieces."""
     drop = sources.drop[:, :, 1:] * chain.series
@@ -809,6 +878,7 @@ def _forces(
         outlet=outlet - across + chain.right * far,
         inlet_head=above,
         outlet_head=below,
+        first=tuple(waves),
     )
 
 

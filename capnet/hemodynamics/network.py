@@ -47,6 +47,9 @@ class Location(NamedTuple):
     fraction: float
 
 
+_SAME_PLACE: Final = 1e-6
+"""Fraction of an artery below which two places are one."""
+
 SITES: Final[Mapping[Site, Location]] = {
     "aortic_root": Location(1, 0.0),
     "carotid": Location(15, 0.5),
@@ -301,24 +304,24 @@ def split(network: Network, locations: Mapping[str, Location]) -> Tree:
     Args:
         network: The whole arteries.
         locations: Where the sites are; several may lie in one artery, or at one place.
+            Places within 1e-6 of the artery from each other or from an end are one.
 
     Raises:
         ConfigError: If a location does not exist.
     """
-    cuts: dict[int, list[float]] = {}
+    wanted: dict[int, set[float]] = {}
     for site, location in locations.items():
         network._check_location(site, location)
-        inside = cuts.setdefault(location.segment - 1, [])
-        if 0.0 < location.fraction < 1.0 and location.fraction not in inside:
-            inside.append(location.fraction)
+        wanted.setdefault(location.segment - 1, set()).add(location.fraction)
+    places = {row: _distinct(fractions) for row, fractions in wanted.items()}
     inlet, outlet = network.inlet.tolist(), network.outlet.tolist()
     parent = list(range(len(network)))
     begin, end = [0.0] * len(network), [1.0] * len(network)
     pieces: dict[int, list[int]] = {}
     fresh = max(network.nodes) + 1
-    for row, inside in cuts.items():
+    for row, place in places.items():
         pieces[row] = [row]
-        for fraction in sorted(inside):
+        for fraction in sorted(set(place.values()) - {0.0, 1.0}):
             before = pieces[row][-1]
             pieces[row].append(len(parent))
             inlet.append(fresh)
@@ -332,8 +335,9 @@ def split(network: Network, locations: Mapping[str, Location]) -> Tree:
         site: Probe(segment_pieces[0], at_inlet=True)
         if fraction == 0.0
         else Probe(next(p for p in segment_pieces if end[p] == fraction), False)
-        for site, (segment, fraction) in locations.items()
+        for site, (segment, written) in locations.items()
         for segment_pieces in [pieces[segment - 1]]
+        for fraction in [places[segment - 1][written]]
     }
     rows, first, last = np.array(parent), np.array(begin), np.array(end)
     taper = (network.outlet_radius - network.inlet_radius)[rows]
@@ -346,6 +350,19 @@ def split(network: Network, locations: Mapping[str, Location]) -> Tree:
         outlet_radius=network.inlet_radius[rows] + taper * last,
     )
     return Tree(tree, rows, first, last, probes)
+
+
+def _distinct(fractions: set[float]) -> dict[float, float]:
+    """Return at which fraction each one is cut: rounding makes no piece of its own."""
+    answer: dict[float, float] = {}
+    last = 0.0
+    for fraction in sorted(fractions):
+        if fraction >= 1.0 - _SAME_PLACE:
+            last = 1.0
+        elif fraction > last + _SAME_PLACE:
+            last = fraction
+        answer[fraction] = last
+    return answer
 
 
 @cache
@@ -364,8 +381,12 @@ def parse_sites(sites: Sequence[str], network: Network) -> tuple[str, ...]:
         network: Where they should be.
 
     Raises:
-        ConfigError: If there is no site, or one is not known.
+        ConfigError: If there is no site, one is not known, or a single string was
+            given instead of a sequence.
     """
+    if isinstance(sites, str):
+        msg = f"sites is the string {sites!r}; wanted a sequence such as [{sites!r}]."
+        raise ConfigError(msg)
     if not sites:
         msg = (
             f"no sites were named; wanted at least one of {', '.join(network.sites)}"

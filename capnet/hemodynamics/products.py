@@ -9,7 +9,8 @@ import math
 from typing import Final, no_type_check
 
 import numpy as np
-from numba import njit
+
+from capnet.hemodynamics.compiled import compiled
 
 __all__ = ["DUCT", "LANES", "multiply", "square", "transform", "turns"]
 
@@ -35,7 +36,7 @@ heart's cycle."""
 _ROOT3: Final = 0.5 * math.sqrt(3.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 @no_type_check
 def turns(count: int) -> np.ndarray:
     """Return cosine and sine of 2 pi i / count. Shape (count, 2)."""
@@ -46,7 +47,7 @@ def turns(count: int) -> np.ndarray:
     return answer
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def transform(
     x: np.ndarray, y: np.ndarray, turn: np.ndarray
@@ -81,7 +82,7 @@ def transform(
     return x, y
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _by_four(
     x: np.ndarray, y: np.ndarray, turn: np.ndarray, m: int, stride: int
@@ -112,7 +113,7 @@ def _by_four(
                 y[o + 3 * stride, 1, j] = u * s3 + v * c3
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _by_three(
     x: np.ndarray, y: np.ndarray, turn: np.ndarray, m: int, stride: int
@@ -139,7 +140,7 @@ def _by_three(
                 y[o + 2 * stride, 1, j] = u * s2 + v * c2
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _by_two(
     x: np.ndarray, y: np.ndarray, turn: np.ndarray, m: int, stride: int
@@ -158,7 +159,7 @@ def _by_two(
                 y[o + stride, 1, j] = u * s1 + v * c1
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _with_slope(wave: np.ndarray, row: int, x: np.ndarray) -> None:
     """Fill a wave, and its slope per radian as imaginary part."""
@@ -176,7 +177,7 @@ def _with_slope(wave: np.ndarray, row: int, x: np.ndarray) -> None:
             x[count - k, 1, j] = -(1.0 + k) * im
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def _apart(z: np.ndarray, one: np.ndarray) -> None:
     """Read the spectra of real and imaginary part from their joint transform.
@@ -196,7 +197,7 @@ def _apart(z: np.ndarray, one: np.ndarray) -> None:
             one[k, 3, j] = half * (z[k, 0, j] - z[m, 0, j])
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def multiply(
     duct: np.ndarray, ends: np.ndarray, turn: np.ndarray, wave: np.ndarray,
@@ -252,7 +253,7 @@ def multiply(
                         head[ends[i, end], k, 2 * end + 1, j] = im
 
 
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
+@compiled(fastmath=_FLAGS)
 @no_type_check
 def square(wave: np.ndarray, turn: np.ndarray) -> None:
     """Replace waves by their squares.

@@ -89,6 +89,9 @@ _RECORDED: Final = (
     "pvc",
     "pout",
 )
+_POSITIVE: Final = ("age", *_RECORDED, "density", "viscosity", "k1", "k3")
+_SLOWEST, _FASTEST = 10.0, 600.0
+"""bpm: what is outside is no heart rate."""
 _SAME: Final = ("density", "viscosity", "alpha", "b0", "b1", "k1", "k2")
 """Columns that all subjects of a network must share."""
 
@@ -139,24 +142,27 @@ def read_pwdb(folder: str | Path, subjects: Sequence[int] | None = None) -> Pwdb
         subjects: PWDB's subject numbers, in the order wanted; all by default.
 
     Raises:
-        RecordError: If a file is missing or damaged, lacks a column, or holds numbers
-            that mean nothing; the message names file, subject and segment.
-        ConfigError: If a subject is not there.
+        RecordError: If a file is missing or damaged, lacks a column or a subject that
+            the other one has, holds somebody twice, or numbers that mean nothing; the
+            message names file, subject and segment.
+        ConfigError: If a subject is in neither file, or ``subjects`` are no numbers.
     """
     folder = Path(folder)
-    table, geometry = _configs(folder / CONFIGS), _geometry(folder / GEOMETRY)
-    index = _chosen(table["subject"], subjects, folder / CONFIGS)
-    chosen = np.searchsorted(table["subject"], index)
-    p = {name: values[chosen] for name, values in table.items()}
+    table, (known, geometry) = _configs(folder / CONFIGS), _geometry(folder / GEOMETRY)
+    everyone = np.union1d(table["subject"], known)
+    index = _chosen(everyone, subjects, folder / CONFIGS)
+    rows = _rows(table["subject"], index, folder / CONFIGS)
+    p = {name: values[rows] for name, values in table.items()}
+    _check_parameters(p, folder / CONFIGS)
     network = load_network()
-    geo = geometry[chosen]
+    geo = geometry[_rows(known, index, folder / GEOMETRY)]
     _check_geometry(geo, index, network, folder / GEOMETRY)
     length, inlet, outlet = (np.ascontiguousarray(geo[:, :, k]) for k in (3, 4, 5))
     capacity, total = geo[:, network.terminals, 6], geo[:, network.terminals, 7]
     n = len(network)
     # g/s2/cm is 0.1 Pa, and 1/cm is 100/m
-    k1, k2 = np.full(n, 0.1 * table["k1"][0]), np.full(n, 100.0 * table["k2"][0])
-    blood = Blood(float(table["density"][0]), float(table["viscosity"][0]))
+    k1, k2 = np.full(n, 0.1 * p["k1"][0]), np.full(n, 100.0 * p["k2"][0])
+    blood = Blood(float(p["density"][0]), float(p["viscosity"][0]))
     trunk = 0.1 * p["k3"]
     k3 = np.repeat(trunk[:, None], n, axis=1)
     matched = impedance(outlet, stiffness(outlet, k1, k2, k3), blood.density)
@@ -175,6 +181,7 @@ def read_pwdb(folder: str | Path, subjects: Sequence[int] | None = None) -> Pwdb
         k2=k2,
         blood=blood,
         inflow=_inflow(p, _template(folder / TEMPLATE), folder / CONFIGS),
+        index=index,
     )
     parameters = {name: p[name] for name in _RECORDED}
     parameters["pwv"] = carotid_femoral_speed(
@@ -242,19 +249,23 @@ def load_pwdb_waves(
             default.
 
     Raises:
-        RecordError: If a file is missing or damaged; the message names it.
-        ConfigError: If a subject has no waves there.
+        RecordError: If a file is missing or damaged, holds somebody twice, or lacks a
+            subject; the message names it.
+        ConfigError: If a subject has no waves there, or ``subjects`` are no numbers.
     """
     folder = Path(folder)
     arrays = _arrays(
         folder / WAVES, ("subject", "start_sample", _FLOW, *_PRESSURES.values())
     )
-    order = np.argsort(arrays["subject"])
-    index = _chosen(arrays["subject"][order], subjects, folder / WAVES)
-    rows = order[np.searchsorted(arrays["subject"][order], index)]
+    order = _order(arrays["subject"], folder / WAVES)
+    known = arrays["subject"][order]
+    index = _chosen(known, subjects, folder / WAVES)
+    rows = order[_rows(known, index, folder / WAVES)]
     table = _configs(folder / CONFIGS)
-    known = _chosen(table["subject"], index.tolist(), folder / CONFIGS)
-    beat = _milliseconds(table["hr"][np.searchsorted(table["subject"], known)])
+    chosen = _rows(table["subject"], index, folder / CONFIGS)
+    p = {name: values[chosen] for name, values in table.items()}
+    _check_parameters(p, folder / CONFIGS)
+    beat = _milliseconds(p["hr"])
     count = np.isfinite(arrays[_FLOW][rows]).sum(axis=1)
     first = _first_sample(beat, count)
     samples = arrays["start_sample"][rows].astype(np.float64) - 1.0
@@ -437,10 +448,9 @@ def _arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 def _configs(path: Path) -> dict[str, np.ndarray]:
     """Read the table of parameters, in the order of the subject numbers."""
     try:
+        text = path.read_text("utf-8")
         rows = list(
-            csv.DictReader(
-                path.read_text("utf-8").splitlines(), skipinitialspace=True, strict=True
-            )
+            csv.DictReader(text.splitlines(), skipinitialspace=True, strict=True)
         )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f"{path} cannot be read ({error}); wanted PWDB's table of parameters."
@@ -459,8 +469,15 @@ def _configs(path: Path) -> dict[str, np.ndarray]:
                 )
                 raise RecordError(msg)
         table[key] = np.array([row[name] for row in rows], dtype=np.float64)
+    if not text.endswith("\n"):
+        msg = (
+            f"{path} ends in the line of subject {rows[-1][_COLUMNS['subject']]} "
+            "without a newline, so that its last number may have been cut. Fetch the "
+            "file again."
+        )
+        raise RecordError(msg)
+    order = _order(table["subject"], path)
     table["subject"] = table["subject"].astype(np.int64)
-    order = np.argsort(table["subject"], kind="stable")
     table = {key: values[order] for key, values in table.items()}
     wanted = {
         "alpha": (4.0 / 3.0, "a parabolic profile"),
@@ -487,8 +504,63 @@ def _is_finite(cell: str | None) -> bool:
         return False
 
 
-def _geometry(path: Path) -> Float[np.ndarray, "subject segment column"]:
-    """Read the geometry, in the order of the subject numbers."""
+def _order(subject: np.ndarray, path: Path) -> Int[np.ndarray, " subject"]:
+    """Return the order of the subject numbers, after checking that they are ones."""
+    if subject.ndim != 1 or not np.array_equal(subject, np.floor(subject)):
+        msg = f"{path}: subjects are no whole numbers. Fetch the file again."
+        raise RecordError(msg)
+    order = np.argsort(subject, kind="stable")
+    twice = np.flatnonzero(np.diff(subject[order]) == 0)
+    if len(twice):
+        msg = (
+            f"{path} has subject {subject[order][twice[0]]:g} more than once; wanted "
+            "each once. Fetch the file again."
+        )
+        raise RecordError(msg)
+    return order
+
+
+def _rows(
+    known: Int[np.ndarray, " known"], index: Numbers, path: Path
+) -> Int[np.ndarray, " subject"]:
+    """Return where the subjects are among those of a file, in ascending order."""
+    lost = index[~np.isin(index, known)]
+    if len(lost):
+        msg = (
+            f"{path} lacks subject {lost[0]} ({len(lost)} of {len(index)} subjects), "
+            "whom another file of the folder has; wanted everyone in both. Fetch it "
+            "again."
+        )
+        raise RecordError(msg)
+    return np.searchsorted(known, index)
+
+
+def _check_parameters(p: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise if a number means nothing, before anything is computed with it."""
+
+    def refuse(wrong: Flags, key: str, wanted: str) -> None:
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            msg = (
+                f"{path}, subject {p['subject'][row]}: {_COLUMNS[key]} is "
+                f"{p[key][row]:g}; wanted {wanted}. Fetch the file again."
+            )
+            raise RecordError(msg)
+
+    for key in _POSITIVE:
+        refuse(p[key] <= 0, key, "more than 0")
+    refuse(
+        (p["hr"] < _SLOWEST) | (p["hr"] > _FASTEST),
+        "hr",
+        f"{_SLOWEST:g} to {_FASTEST:g}",
+    )
+    refuse(p["mbp"] <= p["pout"], "mbp", f"more than {_COLUMNS['pout']}")
+
+
+def _geometry(
+    path: Path,
+) -> tuple[Int[np.ndarray, " subject"], Float[np.ndarray, "subject segment column"]]:
+    """Return subject numbers and geometry, in the order of the numbers."""
     arrays = _arrays(path, ("geo", "subject"))
     geo, subject = arrays["geo"], arrays["subject"]
     if geo.ndim != 3 or geo.shape[1:] != (len(load_network()), 8):
@@ -497,11 +569,11 @@ def _geometry(path: Path) -> Float[np.ndarray, "subject segment column"]:
             f"{len(load_network())}, 8)."
         )
         raise RecordError(msg)
+    order = _order(subject, path)
     if len(subject) != len(geo):
         msg = f"{path} has {len(subject)} subject numbers for {len(geo)} bodies."
         raise RecordError(msg)
-    ordered: np.ndarray = geo[np.argsort(subject, kind="stable")].astype(np.float64)
-    return ordered
+    return subject[order].astype(np.int64), geo[order].astype(np.float64)
 
 
 def _check_geometry(
@@ -537,7 +609,14 @@ def _chosen(
     """Return the subject numbers asked for, after checking that they are there."""
     if subjects is None:
         return np.asarray(known, dtype=np.int64)
-    index = np.asarray(subjects, dtype=np.int64).reshape(-1)
+    try:
+        given = np.asarray(subjects)
+    except ValueError:  # lists of unequal length
+        given = np.asarray(str(subjects))
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        msg = f"subjects is {subjects!r}; wanted whole numbers such as [1, 3]."
+        raise ConfigError(msg)
+    index = given.astype(np.int64)
     unknown = index[~np.isin(index, known)]
     if len(unknown) or not len(index) or len(np.unique(index)) != len(index):
         found = f"no subject {unknown[0]}" if len(unknown) else "none, or some twice"
@@ -634,6 +713,7 @@ def _inflow(
         beat * 1e-3,
         np.concatenate([np.tile(ms, (len(beat), 1)), beat[:, None] - 1.0], 1) * 1e-3,
         np.concatenate([flow, np.zeros((len(beat), 1))], axis=1),
+        p["subject"],
     )
 
 

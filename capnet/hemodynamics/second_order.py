@@ -39,18 +39,28 @@ what its wall takes up, :math:`\tfrac12 l C\,\partial_t p_{e,1}`.
 What is left out is of third order in the pulse. With Womersley's friction, products
 are those of the profile of steady flow.
 
+It is a correction, and says nothing where it is not small: in soft arteries that are
+nearly shut it can be several times what it corrects. A subject in whom it changes
+pressure by more than `LARGEST` times the wave of first order (both peak to peak), or
+makes the lumen vanish, at any place where waves are read, is reported as failed: NaN.
+In sampled people it is at most 0.44 times that wave in the digital arteries, and 0.13
+at the root.
+
 This is a regular perturbation of the equations that `capnet.hemodynamics.nonlinear`
 solves. Here are the products for torch, `capnet.hemodynamics.products` has the same for
 the fused engine.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-__all__ = ["Ducts", "Sources", "products", "samples", "squared"]
+__all__ = ["LARGEST", "Ducts", "Sources", "products", "samples", "squared"]
+
+LARGEST: Final = 1.0
+"""What the second order may add to a wave, peak to peak, over the wave of the first."""
 
 
 class Ducts(NamedTuple):

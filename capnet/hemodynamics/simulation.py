@@ -12,11 +12,11 @@ from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from capnet.errors import UnitError
+from capnet.errors import ConfigError
 from capnet.hemodynamics.cohort import Cohort
 from capnet.hemodynamics.network import Network, parse_sites
 from capnet.hemodynamics.spectra import Spectra
-from capnet.hemodynamics.waves import Waves
+from capnet.hemodynamics.waves import Waves, check_sampling_rate
 
 __all__ = [
     "Progress",
@@ -39,7 +39,11 @@ _log = logging.getLogger(__name__)
 
 @runtime_checkable
 class Solver(Protocol):
-    """Whatever turns people into periodic waves; a frozen dataclass of its settings."""
+    """Whatever turns people into periodic waves; a frozen dataclass of its settings.
+
+    A solver that stops at a given time, converged or not, says so with an attribute
+    ``settles`` that is false.
+    """
 
     @property
     def tolerance(self) -> float:
@@ -94,8 +98,8 @@ def simulate(
 ) -> Waves:
     """Simulate one steady beat of every virtual person.
 
-    Who did not converge is logged as a warning and told by `Waves.converged` and
-    `Waves.reason`.
+    Who did not converge is logged, one warning a cause, and told by `Waves.converged`
+    and `Waves.reason`.
 
     Args:
         cohort: The people.
@@ -108,13 +112,20 @@ def simulate(
             on an interactive terminal, from the third second on.
 
     Raises:
-        ConfigError: If a site is not known.
+        ConfigError: If a site is not known, or the solver is none.
         UnitError: If the sampling rate is not a positive number.
     """
     solver, places = prepare(cohort, solver, sites, sampling_rate)
     with reported(f"simulating {len(cohort)} people", progress) as report:
         spectra = solver.solve(cohort, places, progress=report)
-    waves = Waves(cohort, spectra, sampling_rate, describe(solver), solver.tolerance)
+    waves = Waves(
+        cohort,
+        spectra,
+        sampling_rate,
+        solver=describe(solver),
+        tolerance=solver.tolerance,
+        settles=getattr(solver, "settles", True),
+    )
     _tell(waves)
     return waves
 
@@ -126,11 +137,20 @@ def prepare(
     sampling_rate: float,
 ) -> tuple[Solver, tuple[str, ...]]:
     """Check what `simulate` was given before anything is computed."""
-    if not (np.isfinite(sampling_rate) and sampling_rate > 0):
-        msg = f"sampling rate is {sampling_rate!r} Hz; wanted a positive number."
-        raise UnitError(msg)
+    check_sampling_rate(sampling_rate)
+    cohort.check()
+    if isinstance(solver, type):
+        name = solver.__name__
+        msg = f"solver is the class {name}; wanted an instance, such as {name}()."
+        raise ConfigError(msg)
+    if solver is not None and not isinstance(solver, Solver):
+        msg = (
+            f"solver is {solver!r}; wanted one with solve and tolerance, such as "
+            "LinearSolver()."
+        )
+        raise ConfigError(msg)
     network = cohort.network
-    named = default_sites(network) if sites is None else tuple(sites)
+    named = default_sites(network) if sites is None else sites
     places = parse_sites(named, network)
     if solver is not None:
         return solver, places
@@ -144,16 +164,16 @@ def _silent(done: int, total: int) -> None:
 
 
 def _tell(waves: Waves) -> None:
-    lost = np.flatnonzero(~waves.converged)
-    if len(lost):
-        i = int(lost[0])
+    reason = waves.reason
+    for cause in np.unique(reason[reason != ""]):
+        lost = np.flatnonzero(reason == cause)
         _log.warning(
             "%d of %d subjects did not converge, first among them subject %d: %s. "
             "See waves.converged and waves.reason.",
             len(lost),
             len(waves),
-            waves.cohort.index[i],
-            waves.reason[i],
+            waves.cohort.index[lost[0]],
+            cause,
         )
 
 

@@ -7,10 +7,10 @@ from typing import Final, Self, no_type_check
 
 import numpy as np
 from jaxtyping import Complex, Float, Shaped
-from numba import njit
 
 from capnet.errors import ConfigError, ShapeError
 from capnet.hemodynamics.blocks import in_blocks
+from capnet.hemodynamics.compiled import compiled
 
 __all__ = ["Spectra", "evaluate", "grid", "turn"]
 
@@ -139,7 +139,7 @@ def evaluate(
     return answer
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@compiled(fastmath={"contract"})
 @no_type_check
 def turn(x: float) -> tuple[float, float]:
     """Return cosine and sine of 2 pi x.
@@ -160,7 +160,7 @@ def turn(x: float) -> tuple[float, float]:
     return cosine, sine
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@compiled(fastmath={"contract"})
 @no_type_check
 def _evaluate(
     waves: np.ndarray, rate: np.ndarray, times: np.ndarray, answer: np.ndarray
@@ -194,6 +194,16 @@ def grid(coefficients: Coefficients, count: int) -> Float[np.ndarray, "subject t
     Args:
         coefficients: Mean first, see `Spectra`. Shape (subject, harmonic).
         count: More than twice the highest harmonic.
+
+    Raises:
+        ShapeError: If there are too few times for the harmonics.
     """
+    highest = coefficients.shape[1] - 1
+    if count <= 2 * highest:
+        msg = (
+            f"{count} even times cannot hold harmonic {highest}; wanted at least "
+            f"{2 * highest + 1}. Ask for more, or leave out the highest harmonics."
+        )
+        raise ShapeError(msg)
     answer: np.ndarray = np.fft.irfft(coefficients, n=count, axis=1) * count
     return answer

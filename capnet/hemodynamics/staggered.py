@@ -33,7 +33,8 @@ import math
 from typing import Final, no_type_check
 
 import numpy as np
-from numba import njit
+
+from capnet.hemodynamics.compiled import compiled
 
 __all__ = ["LANES", "beat"]
 
@@ -41,7 +42,7 @@ LANES: Final = 8
 """Subjects of a block: one register of doubles on wide processors."""
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 @no_type_check
 def beat(mesh, body, run, state, sites):  # noqa: ANN001, ANN201
     """Advance a block of subjects by one beat, in place.

@@ -4,7 +4,8 @@ The groups of the file are the dataclasses of this room (``spectra``, ``cohort``
 ``cohort/bodies``...), its variables their arrays, its dimensions those of their types.
 A complex array has a last dimension ``part``: real, imaginary. Whatever is no array
 (names of arteries, provenance) is a scalar variable of JSON. Nothing is pickled,
-numbers come back bit by bit, and a checksum tells a damaged file.
+numbers come back bit by bit, and a checksum over everything that is read (arrays, words
+and settings) tells a damaged file.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args, get_origin
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stored", "fingerprint", "read_identity", "read_stored", "write_stored"]
 
-_FORMAT: Final = "capnet waves 1"
+_FORMAT: Final = "capnet waves 2"
 _FORMULA: Final = (
     "wave(t) = c[0] + 2 Re sum over k > 0 of c[k] exp(2 pi i k t / period), c[k] = "
     "(real, imaginary) along the last dimension; t = 0 is the start of aortic inflow"
@@ -48,6 +50,11 @@ _UNITS: Final = {
     "outlet_radius": "m",
 }
 _PART: Final = "part"
+_DAMAGE: Final = (
+    *(ArithmeticError, AttributeError, CapnetError, LookupError, MemoryError),
+    *(OSError, RuntimeError, TypeError, ValueError),
+)
+"""What the layers below raise at a damaged file, by what was hit."""
 
 _Packed = dict[str, dict[str, "tuple[tuple[str, ...], np.ndarray] | str"]]
 """By group and name: dimensions and array, or JSON."""
@@ -62,6 +69,7 @@ class Stored(NamedTuple):
         sampling_rate: Hz.
         solver: What simulated them, as JSON.
         tolerance: Residual up to which a subject converged, Pa.
+        settles: Whether the solver goes on until it converges.
         identity: Of the job that this is a part of, see `fingerprint`; empty for none.
     """
 
@@ -70,6 +78,7 @@ class Stored(NamedTuple):
     sampling_rate: float
     solver: str
     tolerance: float
+    settles: bool
     identity: str
 
 
@@ -119,8 +128,8 @@ def fingerprint(*things: Any) -> str:
         if not is_dataclass(thing):
             digest.update(json.dumps([i, thing]).encode())
             continue
-        for group, part in _pack({str(i): thing}).items():
-            for name, value in part.items():
+        for group, part in sorted(_pack({str(i): thing}).items()):
+            for name, value in sorted(part.items()):
                 digest.update(f"\0{group}/{name}\0".encode())
                 if isinstance(value, str):
                     digest.update(value.encode())
@@ -129,6 +138,10 @@ def fingerprint(*things: Any) -> str:
                     digest.update(f"{axes}{array.shape}{array.dtype.str}".encode())
                     digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def _checksum(stored: Stored) -> str:
+    return fingerprint(stored.cohort, stored.spectra, list(stored[2:]))
 
 
 def _xarray() -> Any:
@@ -163,13 +176,15 @@ def write_stored(path: str | Path, stored: Stored) -> Path:
         "format": _FORMAT,
         "formula": _FORMULA,
         "solver": stored.solver,
-        "sampling_rate_hz": stored.sampling_rate,
-        "tolerance_pa": stored.tolerance,
+        "sampling_rate_hz": float(stored.sampling_rate),
+        "tolerance_pa": float(stored.tolerance),
+        "settles": int(stored.settles),
         "identity": stored.identity,
+        "checksum": _checksum(stored),
     }
     sites = np.array(stored.spectra.sites, dtype=object)
     groups = {"/": xr.Dataset(coords={"site": sites}, attrs=attributes)}
-    encoding: dict[str, dict[str, dict[str, bool]]] = {}
+    encoding: dict[str, dict[str, dict[str, Any]]] = {}
     packed = _pack({"spectra": stored.spectra, "cohort": stored.cohort})
     for group, part in packed.items():
         variables = {}
@@ -180,8 +195,8 @@ def write_stored(path: str | Path, stored: Stored) -> Path:
             axes, array = value
             unit = {"units": _UNITS[name]} if name in _UNITS else {}
             variables[name] = xr.Variable(axes, array, unit)
-            if array.size > 1:
-                encoding.setdefault(f"/{group}", {})[name] = {"fletcher32": True}
+            stores = encoding.setdefault(f"/{group}", {})
+            stores[name] = {"_FillValue": None, "fletcher32": array.size > 1}
         groups[f"/{group}"] = xr.Dataset(variables)
     tree = xr.DataTree.from_dict(groups)
     content = tree.to_netcdf(None, engine="h5netcdf", encoding=encoding)
@@ -222,28 +237,38 @@ def _value(hint: Any, variable: "xr.DataArray") -> Any:
         return _restore(hint, json.loads(variable.item()))
     values = variable.to_numpy()
     if variable.dims[-1:] == (_PART,):
-        return values[..., 0] + 1j * values[..., 1]
+        answer = np.empty(values.shape[:-1], np.result_type(values, np.complex64))
+        answer.real, answer.imag = values[..., 0], values[..., 1]  # -0.0 and NaN as is
+        return answer
     return values
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator["xr.DataTree"]:
     """Open a file of waves; numbers are read when they are asked for."""
-    xr = _xarray()
+    xr, h5py = _xarray(), import_module("h5py")
     try:
-        with xr.open_datatree(
-            path, engine="h5netcdf", decode_times=False, decode_timedelta=False
-        ) as tree:
-            said = tree.attrs.get("format")
-            if said == _FORMAT:
+        with h5py.File(path) as plain:
+            said = plain.attrs.get("format")
+            ours = isinstance(said, str) and said == _FORMAT
+            # h5netcdf cannot tidy up behind itself where this very look-up fails
+            plain.attrs.get("_nc3_strict")
+        if ours:
+            with xr.open_datatree(
+                path,
+                engine="h5netcdf",
+                mask_and_scale=False,
+                decode_times=False,
+                decode_timedelta=False,
+            ) as tree:
                 yield tree
-    except (OSError, ValueError, KeyError, TypeError, CapnetError) as error:
+    except _DAMAGE as error:
         msg = (
             f"{path} cannot be read as waves ({error}); wanted a file written by "
             "Waves.save, whole. Simulate it again, or copy it anew."
         )
         raise RecordError(msg) from error
-    if said != _FORMAT:
+    if not ours:
         msg = (
             f"{path} has format {said!r}; wanted {_FORMAT!r}, as Waves.save writes it."
         )
@@ -270,11 +295,16 @@ def read_stored(path: str | Path) -> Stored:
     """
     with _opened(Path(path)) as tree:
         tree.load()
-        return Stored(
+        stored = Stored(
             cohort=_unpack(Cohort, "cohort", tree),
             spectra=_unpack(Spectra, "spectra", tree),
             sampling_rate=float(tree.attrs["sampling_rate_hz"]),
             solver=str(tree.attrs["solver"]),
             tolerance=float(tree.attrs["tolerance_pa"]),
+            settles=bool(tree.attrs["settles"]),
             identity=str(tree.attrs["identity"]),
         )
+        if _checksum(stored) != tree.attrs["checksum"]:
+            msg = "its checksum is not that of its numbers and words"
+            raise RecordError(msg)
+    return stored

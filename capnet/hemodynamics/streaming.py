@@ -55,13 +55,13 @@ class WavesFolder:
         """Open what `simulate_to` left, complete or not.
 
         Raises:
-            RecordError: If there is no such folder.
+            RecordError: If there is no such folder, or its index is damaged.
         """
         path = Path(path)
         try:
             said = json.loads((path / _INDEX).read_text("utf-8"))
             edges = tuple(int(edge) for edge in said["edges"])
-            format_, identity = said["format"], str(said["identity"])
+            format_, identity = str(said["format"]), str(said["identity"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             msg = (
                 f"{path} holds no readable {_INDEX} ({error}); wanted a folder that "
@@ -70,6 +70,12 @@ class WavesFolder:
             raise RecordError(msg) from error
         if format_ != _FORMAT:
             msg = f"{path / _INDEX} has format {format_!r}; wanted {_FORMAT!r}."
+            raise RecordError(msg)
+        if edges[:1] != (0,) or any(a >= b for a, b in pairwise(edges)):
+            msg = (
+                f"{path / _INDEX} has edges {[*edges]}; wanted rising rows from 0. "
+                "Copy the file anew, or simulate to an empty folder."
+            )
             raise RecordError(msg)
         return cls(path, identity, edges)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Shaped
@@ -14,6 +14,7 @@ from capnet.errors import ShapeError, UnitError
 from capnet.hemodynamics.cohort import Cohort, Plausibility
 from capnet.hemodynamics.plethysmogram import blood_volume, normalise
 from capnet.hemodynamics.spectra import Spectra, evaluate, grid
+from capnet.hemodynamics.startup import DURATION
 from capnet.hemodynamics.storage import Stored, read_stored, write_stored
 from capnet.prediction import DISCLAIMER
 from capnet.signal.indices import (
@@ -30,17 +31,38 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["Waves"]
+__all__ = ["Waves", "check_sampling_rate"]
 
 PerSubject = Float[np.ndarray, " subject"]
 Beat = Float[np.ndarray, "subject time"]
 
 _FINE: Final = 1024
-"""Points of a beat at which maxima and minima are read (below 0.01 mmHg off)."""
+"""Least points of a beat at which maxima and minima are read (below 0.01 mmHg off)."""
 
+_FINEST: Final = 4
+"""Least points for each cycle of the highest harmonic."""
 
 _RATE: Final = 500.0
 """Hz, at which shoulders and feet are read."""
+
+_NO_WAVE: Final = "the solver gave no finite wave"
+_NOT_CONVERGED: Final = "the solver did not converge within its tolerance"
+_NOT_SETTLED: Final = f"PWDB's protocol stops at {DURATION:g} s, settled or not"
+
+
+def check_sampling_rate(rate: Any) -> None:
+    """Refuse what is no sampling rate in Hz.
+
+    Raises:
+        UnitError: If it is not a positive number.
+    """
+    if not (
+        isinstance(rate, int | float | np.integer | np.floating)
+        and np.isfinite(rate)
+        and rate > 0
+    ):
+        msg = f"sampling rate is {rate!r} Hz; wanted a positive number."
+        raise UnitError(msg)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +80,9 @@ class Waves:
         solver: What simulated them, as JSON; empty if that is not known.
         tolerance: Residual up to which a subject converged, Pa; NaN if that is not
             known, and then nobody counts as converged.
+        settles: Whether the solver goes on until it converges; PWDB's protocol stops
+            at 6.5 s whether beats repeat or not, so that its waves count although
+            they did not converge.
 
     Raises:
         ShapeError: If people and waves are not equally many.
@@ -69,16 +94,13 @@ class Waves:
     sampling_rate: float
     solver: str = ""
     tolerance: float = math.nan
+    settles: bool = True
 
     def __post_init__(self) -> None:
         if len(self.cohort) != len(self.spectra):
             msg = f"{len(self.cohort)} people, {len(self.spectra)} waves; wanted equal."
             raise ShapeError(msg)
-        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
-            msg = (
-                f"sampling rate is {self.sampling_rate!r} Hz; wanted a positive number."
-            )
-            raise UnitError(msg)
+        check_sampling_rate(self.sampling_rate)
 
     def __len__(self) -> int:
         return len(self.cohort)
@@ -109,17 +131,19 @@ class Waves:
         return converged
 
     @property
+    def failed(self) -> Bool[np.ndarray, " subject"]:
+        """Whether the solver gave a subject no finite wave. Shape (subject,)."""
+        failed: np.ndarray = ~np.isfinite(self.spectra.residual)
+        return failed
+
+    @property
     def reason(self) -> Shaped[np.ndarray, " subject"]:
-        """Why a subject did not converge; empty for the others. Shape (subject,)."""
-        left = [
-            f"the solver stopped {residual:.3g} mmHg from its end; wanted "
-            f"{self.tolerance / MMHG:.3g}"
-            for residual in self.residual
-        ]
-        failed = np.isnan(self.spectra.residual)
-        return np.select(
-            [self.converged, failed], ["", "the solver gave no finite wave"], left
-        )
+        """Why a subject did not converge; empty for the others. Shape (subject,).
+
+        One text a cause; how far from its end the solver was is in `residual`.
+        """
+        left = _NOT_CONVERGED if self.settles else _NOT_SETTLED
+        return np.select([self.converged, self.failed], ["", _NO_WAVE], left)
 
     @cached_property
     def time(self) -> Float[np.ndarray, " time"]:
@@ -202,9 +226,12 @@ class Waves:
     def levels(self, site: str) -> PressureLevels:
         """Return SBP, DBP, MAP, PP and form factor; see `capnet.signal.indices`.
 
-        They are read from 1,024 points of the beat, whatever the sampling rate.
+        They are read from 1,024 points of the beat, or four a cycle of the highest
+        harmonic if that is more, whatever the sampling rate.
         """
-        return pressure_levels(grid(self._pressure(site), _FINE))
+        pressure = self._pressure(site)
+        points = max(_FINE, _FINEST * (pressure.shape[1] - 1))
+        return pressure_levels(grid(pressure, points))
 
     def mean(self, site: str) -> PerSubject:
         """Return the mean pressure, mmHg (exact)."""
@@ -285,7 +312,9 @@ class Waves:
         Raises:
             ShapeError: If there is nothing to join or the parts do not fit.
         """
-        kinds = {(p.sampling_rate, p.solver, f"{p.tolerance:g} Pa") for p in parts}
+        kinds = {
+            (p.sampling_rate, p.solver, f"{p.tolerance:g} Pa", p.settles) for p in parts
+        }
         if len(kinds) != 1:
             msg = (
                 f"the parts have sampling rates (Hz), solvers and tolerances "
@@ -325,9 +354,10 @@ class Waves:
         return Stored(
             cohort=self.cohort,
             spectra=self.spectra,
-            sampling_rate=self.sampling_rate,
+            sampling_rate=float(self.sampling_rate),
             solver=self.solver,
-            tolerance=self.tolerance,
+            tolerance=float(self.tolerance),
+            settles=self.settles,
             identity=identity,
         )
 

@@ -3,13 +3,17 @@
 import csv
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from capnet.hemodynamics import Cohort, LinearSolver, Waves, simulate
 from capnet.hemodynamics.targets import mceniery_2005
+from capnet.units import MMHG
 from experiments.ages import by_decade, printed, summary, waves_by_age
+from experiments.simulate import left_out
 from tests.experiments.conftest import assert_refused, open_door
 from tests.hemodynamics.people import arteries, network, textbook
 
@@ -58,6 +62,8 @@ def test_it_says_who_was_left_out_and_why(run, everyone):
     dropped = rows_of(run, "dropped.csv")
     assert [int(row["index"]) for row in dropped] == [*np.flatnonzero(~plausible.kept)]
     assert {row["reason"] for row in dropped} == set(plausible.dropped)
+    assert {row["converged"] for row in dropped} == {"True"}
+    assert all(float(row["residual"]) < 0.1 for row in dropped)
     said = json.loads((run.folder / "summary.json").read_text("utf-8"))
     assert said["left_out"] == plausible.dropped
 
@@ -147,6 +153,21 @@ def test_bad_settings_stop_before_any_work(door, overrides, error, words):
     assert_refused(door("simulate", *people, *overrides), *words, error=error)
 
 
+def test_a_protocol_that_stops_early_keeps_whoever_has_waves(everyone):
+    residual = everyone.spectra.residual.copy()
+    residual[::2], residual[1] = 1e3, np.nan
+    spectra = replace(everyone.spectra, residual=residual)
+    stopped = replace(everyone, spectra=spectra, settles=False)
+    assert np.flatnonzero(left_out(stopped, plausible=False) != "").tolist() == [1]
+    strict = left_out(replace(stopped, settles=True), plausible=False)
+    assert (strict != "").sum() == 31
+    kept = stopped.take(left_out(stopped, plausible=False) == "")
+    frame = summary(kept).drop_duplicates("age")
+    assert frame["people"].sum() == 59
+    assert frame["converged"].sum() == 29
+    assert frame["residual"].max() == pytest.approx(1e3 / MMHG)
+
+
 # The table and the figure
 
 
@@ -171,6 +192,13 @@ def test_people_of_unknown_age_stand_together():
     assert "artery 1@0 SBP" in set(frame["quantity"])
     assert printed(frame).row_count == 2 * len(waves.sites)
     assert len(waves_by_age(waves).axes) == 6  # four tubes in two rows of three
+
+
+def test_the_older_the_brighter():
+    waves = simulate(textbook(), LinearSolver(), ["radial"], sampling_rate=500.0)
+    lines = waves_by_age(waves).axes[0].get_lines()
+    red, green, blue = np.array([to_rgb(line.get_color()) for line in lines]).T
+    assert (np.diff(0.2126 * red + 0.7152 * green + 0.0722 * blue) > 0).all()
 
 
 def test_what_cannot_be_read_is_a_dash():

@@ -48,6 +48,16 @@ def test_what_is_not_positive_is_refused_by_subject_and_segment(name, called, va
         dataclasses.replace(arteries(FORK), **_spoilt(name, value))
 
 
+def test_subjects_are_called_by_their_index():
+    index = np.array([137])
+    with pytest.raises(ConfigError, match=r"subject 137, segment 3 .* length is 0 m"):
+        dataclasses.replace(arteries(FORK), **_spoilt("length", 0.0), index=index)
+    with pytest.raises(ConfigError, match="subject 137 has outflow pressure nan"):
+        dataclasses.replace(
+            arteries(FORK), **_spoilt("outflow_pressure", np.nan), index=index
+        )
+
+
 @pytest.mark.parametrize("value", [-1e7, np.nan])
 def test_a_wall_without_stiffness_is_refused(value):
     with pytest.raises(ConfigError, match=r"segment 3 .*stiffness Eh/R is"):

@@ -1,5 +1,6 @@
 import sys
 
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -131,6 +132,11 @@ def _without(row, *keys):
         (_in(2, E=0.0), r"segment 3 .*E is 0; wanted more than 0"),
         (_in(2, h0=-1e-3), r"segment 3 .*h0 is -0.001"),
         (_in(2, hO=1e-3), r"segment 3 .*unknown key 'hO'"),
+        (_in(1, Cc=3.7), r"segment 2 .*Cc is 3.7; wanted at most 1e-06"),
+        (_in(1, R1=1e15), r"segment 2 .*R1 is 1e\+15; wanted at most 1e\+13"),
+        (_in(2, E=5e11), r"segment 3 .*E is 5e\+11; wanted at most 1e\+09"),
+        (_in(2, h0=0.9), r"segment 3 .*h0 is 0.9; wanted at most 0.02"),
+        (_in(2, **{"visco-elastic": True}), "segment 3 .*visco-elastic is True.*only"),
         (_in(2, sn=1.5), r"segment 3 .*sn is 1.5; wanted a whole number"),
         (_in(0, gamma_profile=2), r"segment 2 .*gamma_profile is 9, and 2 in 'parent'"),
         (_in(1, Pext=100.0), r"segment 2 .*Pext is 100 Pa, and 0 in 'parent'"),
@@ -166,12 +172,15 @@ def test_a_loop_without_an_outlet_is_refused(tmp_path):
         Cohort.from_yaml(make_network(tmp_path, change=change))
 
 
-def test_overrides_must_name_arteries_and_keys(tmp_path):
+def test_overrides_must_name_arteries_and_keys(tmp_path, monkeypatch):
     path = make_network(tmp_path)
     with pytest.raises(ConfigError, match="no artery 'aorta' to override"):
         Cohort.from_yaml(path, overrides={"aorta": {"R0": 1e-2}})
     with pytest.raises(ConfigError, match=r"segment 1 .*unknown key 'radius'"):
         Cohort.from_yaml(path, overrides={"parent": {"radius": 1e-2}})
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(ConfigError, match="overrides of 'left' are None; wanted"):
+        Cohort.from_yaml(path, overrides={"left": None})
 
 
 @pytest.mark.parametrize(
@@ -209,6 +218,18 @@ def test_files_that_are_no_networks_are_refused(tmp_path):
     path.write_text("- 1\n")
     with pytest.raises(RecordError, match="holds no network"):
         Cohort.from_yaml(path)
+
+
+@pytest.mark.parametrize("cut", ["37e-11", "37e-1", "37."])
+def test_a_file_that_may_be_cut_in_its_last_number_is_refused(tmp_path, cut):
+    path = make_network(tmp_path)
+    text = path.read_text()
+    assert text.endswith("Cc: 3.7e-10\n")
+    path.write_text(text.removesuffix("3.7e-10\n") + cut)
+    with pytest.raises(RecordError, match=rf"fork\.yaml ends with '{cut}' and no new"):
+        Cohort.from_yaml(path)
+    path.write_text(text + "  inlet_impedance_matching: false")
+    Cohort.from_yaml(path)
 
 
 def test_without_pyyaml_the_package_is_named(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -116,6 +117,34 @@ def test_a_file_whose_bodies_mean_nothing_is_refused(tmp_path):
         Cohort.load(path)
 
 
+def _no_provenance(arrays):
+    meta = json.loads(str(arrays["meta"]))
+    del meta["provenance"]
+    arrays["meta"] = np.array(json.dumps(meta))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_no_provenance, "provenance"),
+        (lambda a: a.update(age=a["age"][:2]), r"age has shape \(2,\)"),
+        (lambda a: a["parameter_hr"].__setitem__(1, 0.0), "subject 1 has hr 0"),
+        (lambda a: a["parameter_pwv"].__setitem__(1, 80.0), "subject 1 .* 80.00 m/s"),
+        (lambda a: a.pop("parameter_sv"), r"lacks \['sv'\]"),
+    ],
+)
+def test_damaged_people_are_refused_by_file(tmp_path, spoil, message, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    path = tmp_path / "cohort.npz"
+    Cohort.sample(3, seed=0).save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    spoil(arrays)
+    np.savez(path, **arrays)
+    with pytest.raises(RecordError, match=rf"cohort\.npz cannot be read .*{message}"):
+        Cohort.load(path)
+
+
 def test_take_concatenate_and_frame():
     cohort = Cohort.sample(6, seed=0)
     halves = [cohort.take(np.arange(3)), cohort.take(np.arange(3, 6))]
@@ -182,6 +211,44 @@ def test_bad_settings_are_refused():
             }
         )
     wild = Population(deviates={"pwv": Deviate(mean=80.0)})
-    fast = Cohort.sample(2, seed=0, population=wild)
     with pytest.raises(ConfigError, match=r"pulse wave velocity of .* Narrow"):
-        fast.arteries()
+        Cohort.sample(2, seed=0, population=wild)
+
+
+def _with(cohort, row, **values):
+    """The cohort with other numbers of one subject."""
+    parameters = dict(cohort.parameters)
+    for name, value in values.items():
+        parameters[name] = parameters[name].copy()
+        parameters[name][row] = value
+    return dataclasses.replace(cohort, parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"hr": 0.0}, "subject 13 has hr 0; wanted a positive"),
+        ({"mbp": 30.0}, r"subject 13 has a mean pressure \(mbp\) of 30 mmHg"),
+        ({"pft": 400.0}, "subject 13 has heart rate .* peak flow at 400 ms"),
+    ],
+)
+def test_who_cannot_be_is_called_by_index(values, message):
+    some = Cohort.sample(20, seed=0).take(np.array([5, 13]))
+    with pytest.raises(ConfigError, match=message):
+        _with(some, 1, **values)
+
+
+@pytest.mark.parametrize("pwv", [0.5, 80.0])
+def test_a_speed_that_no_wall_has_is_refused_before_anything_is_computed(pwv):
+    many = Cohort.sample(5000, seed=0)  # more than are checked at once
+    many.check()
+    wrong = _with(many, 4500, pwv=pwv)
+    message = f"subject 4500 has a pulse wave velocity of {pwv:.2f} m/s; wanted 1"
+    with pytest.raises(ConfigError, match=message):
+        wrong.check()
+    with pytest.raises(ConfigError, match=message):
+        Cohort.concatenate([wrong])
+    last = wrong.take(slice(4499, 4501))
+    with pytest.raises(ConfigError, match=message):
+        last.arteries()
+    dataclasses.replace(last, bodies=many.take(slice(0, 2)).arteries()).check()

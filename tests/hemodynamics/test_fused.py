@@ -87,6 +87,9 @@ def test_engines_agree_on_any_network(tree, friction, longest, order, junctions)
     """Also where a segment is many radians long, and sites share an artery."""
     sites = ("artery 1@0", "artery 1@0.31", "artery 1@0.8", f"artery {len(tree)}@1")
     body = _some(tree)
+    if order == 2:  # so small a pulse that it can be corrected
+        calm = dataclasses.replace(body.inflow, flow=0.1 * body.inflow.flow)
+        body = dataclasses.replace(body, inflow=calm)
     settings = {
         "harmonics": 60,
         "friction": friction,

@@ -114,6 +114,16 @@ def test_an_impossible_inflow_is_refused(time, flow, period, message):
         _inflow(time, flow, period)
 
 
+def test_subjects_are_called_by_their_index():
+    good = _ejection()
+    index = np.array([137])
+    with pytest.raises(ConfigError, match="subject 137 has heart rate 0"):
+        Ejection(0 * good.hr, good.sv, good.lvet, good.pft, good.rfv, index)
+    flow = good.inflow()
+    with pytest.raises(ConfigError, match="subject 137 has a period of 0 s"):
+        Inflow(0 * flow.period, flow.time, flow.flow, index)
+
+
 def test_shapes_are_checked():
     with pytest.raises(ShapeError, match=r"\(1, 1\); wanted .* at least two knots"):
         _inflow([0.0], [1e-5])

@@ -86,6 +86,8 @@ def test_sites_are_checked():
         parse_sites([], tree)
     with pytest.raises(ConfigError, match=r"segment in 1\.\.116"):
         split(tree, {"radial": Location(117, 0.5)})
+    with pytest.raises(ConfigError, match=r"string 'radial'; wanted .* \['radial'\]"):
+        parse_sites("radial", tree)
 
 
 def test_any_place_can_be_written():
@@ -153,3 +155,30 @@ def test_several_cuts_in_one_artery():
         edge = pieces.begin if probe.at_inlet else pieces.end
         assert edge[probe.piece] == fraction
         assert pieces.parent[probe.piece] == 1
+
+
+def test_places_that_differ_by_rounding_are_one():
+    tree = network([1, 2, 2], [2, 3, 4])
+    third, start, end = Location(2, 0.3), Location(2, 0.0), Location(2, 1.0)
+    near = {
+        "third": third,
+        "again": Location(2, 0.1 + 0.2),
+        "before": Location(2, 0.3 - 1e-8),
+        "start": start,
+        "beginning": Location(2, 1e-9),
+        "end": end,
+        "ending": Location(2, 0.9999999999),
+    }
+    pieces = split(tree, near)
+    assert len(pieces.network) == 4
+    assert pieces.network.length.min() > 0.29 * tree.length[1]
+    for one, others in (
+        ("third", ("again", "before")),
+        ("start", ("beginning",)),
+        ("end", ("ending",)),
+    ):
+        assert {pieces.probes[other] for other in others} == {pieces.probes[one]}
+    apart = split(tree, {"third": third, "later": Location(2, 0.301)})
+    assert len(apart.network) == 5
+    reverse = split(tree, dict(reversed(near.items())))
+    assert dict(reverse.probes) == dict(pieces.probes)

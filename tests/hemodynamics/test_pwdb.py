@@ -1,5 +1,7 @@
 import dataclasses
+import re
 
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -190,6 +192,104 @@ def test_impossible_bodies_are_named(spoilt):
 def test_unknown_subjects_are_refused(folder, subjects):
     with pytest.raises(ConfigError, match=r"configs\.csv .*numbered 1 to 7"):
         Cohort.from_pwdb(folder, subjects)
+
+
+@pytest.mark.parametrize(
+    "subjects", [[1.9], "137", ["1"], [True], [[1], [3]], [[1], [1, 3]], [None]]
+)
+def test_what_is_no_list_of_numbers_is_refused(folder, subjects, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    wanted = rf"subjects is {re.escape(repr(subjects))}; wanted whole numbers"
+    for read in (Cohort.from_pwdb, load_pwdb_waves):
+        with pytest.raises(ConfigError, match=wanted):
+            read(folder, subjects)
+
+
+def _spoil_geometry(folder, rows):
+    path = folder / "pwdb_geometry.npz"
+    with np.load(path) as file:
+        geo, subject = file["geo"], file["subject"]
+    np.savez(path, geo=geo[rows], subject=subject[rows])
+
+
+def test_bodies_without_parameters_and_parameters_without_bodies(spoilt):
+    whole = Cohort.from_pwdb(spoilt)
+    _spoil_geometry(spoilt, [0, 2])  # subjects 3 and 7
+    for chosen in (None, [7, 1]):
+        with pytest.raises(RecordError, match=r"geometry\.npz lacks subject 1 \(1 of"):
+            Cohort.from_pwdb(spoilt, chosen)
+    left = Cohort.from_pwdb(spoilt, [7, 3])
+    np.testing.assert_array_equal(
+        left.bodies.beds.distal, whole.bodies.beds.distal[[2, 1]]
+    )
+    np.testing.assert_array_equal(left.bodies.k3, whole.bodies.k3[[2, 1]])
+    with pytest.raises(ConfigError, match="no subject 2 among 3 people"):
+        Cohort.from_pwdb(spoilt, [2])
+
+
+def test_a_table_that_lacks_a_line_is_refused(spoilt):
+    whole = Cohort.from_pwdb(spoilt)
+    path = spoilt / "pwdb_model_configs.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:1], *lines[2:]]) + "\n")  # without subject 3
+    for chosen in (None, [3]):
+        with pytest.raises(RecordError, match=r"configs\.csv lacks subject 3"):
+            Cohort.from_pwdb(spoilt, chosen)
+    left = Cohort.from_pwdb(spoilt, [7, 1])
+    np.testing.assert_array_equal(
+        left.bodies.beds.distal, whole.bodies.beds.distal[[2, 0]]
+    )
+    path.write_text("\n".join([*lines[:2], lines[3]]) + "\n")  # without subject 1
+    with pytest.raises(RecordError, match=r"configs\.csv lacks subject 1"):
+        load_pwdb_waves(spoilt)
+
+
+def test_who_is_there_twice_is_refused(spoilt):
+    path = spoilt / "pwdb_model_configs.csv"
+    text = path.read_text()
+    path.write_text(text + text.splitlines()[2] + "\n")
+    with pytest.raises(RecordError, match=r"configs\.csv has subject 1 more than once"):
+        Cohort.from_pwdb(spoilt, [7])
+    path.write_text(text)
+    _spoil_geometry(spoilt, [0, 1, 2, 2])
+    with pytest.raises(RecordError, match=r"geometry\.npz has subject 7 more than"):
+        Cohort.from_pwdb(spoilt, [1])
+
+
+def test_a_table_cut_in_its_last_number_is_refused(spoilt):
+    path = spoilt / "pwdb_model_configs.csv"
+    text = path.read_text()
+    assert text.endswith(",1.5e+06\n")
+    for cut in (1, 2, 5, 7):  # to 1.5e+06, 1.5e+0, 1.5 and 1
+        path.write_text(text[:-cut])
+        with pytest.raises(
+            RecordError, match=r"configs\.csv .*subject 7 without a new"
+        ):
+            Cohort.from_pwdb(spoilt)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("k3 [g/s^2/cm]", "-1e6", "k3 .* is -1e.06; wanted more than 0"),
+        ("dbp [mmHg]", "-1e9", "dbp .* is -1e.09; wanted more than 0"),
+        ("mbp [mmHg]", "0", "mbp .* is 0; wanted more than 0"),
+        ("mbp [mmHg]", "33", "mbp .* is 33; wanted more than p_out"),
+        ("hr [bpm]", "0", "hr .* is 0; wanted more than 0"),
+        ("hr [bpm]", "1e-300", "hr .* is 1e-300; wanted 10 to 600"),
+        ("hr [bpm]", "-70", "hr .* is -70; wanted more than 0"),
+    ],
+)
+def test_parameters_that_mean_nothing_are_named(spoilt, name, value, wanted):
+    path = spoilt / "pwdb_model_configs.csv"
+    lines = path.read_text().splitlines()
+    cells = lines[2].split(",")
+    cells[[column.strip() for column in lines[0].split(",")].index(name)] = value
+    path.write_text("\n".join([*lines[:2], ",".join(cells), *lines[3:]]) + "\n")
+    for read in (Cohort.from_pwdb, load_pwdb_waves, pwdb_quality):
+        with pytest.raises(RecordError, match=rf"configs\.csv, subject 1: {wanted}"):
+            read(spoilt)
+    Cohort.from_pwdb(spoilt, [3, 7])
 
 
 @pytest.mark.data

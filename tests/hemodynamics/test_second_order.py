@@ -12,12 +12,13 @@ from capnet.hemodynamics.inflow import Inflow
 from capnet.hemodynamics.linear import LinearSolver
 from capnet.hemodynamics.network import SITES
 from capnet.hemodynamics.nonlinear import NonlinearSolver
+from capnet.hemodynamics.population import Population
 from capnet.hemodynamics.products import LANES, square, transform, turns
-from capnet.hemodynamics.second_order import Ducts, products, samples, squared
+from capnet.hemodynamics.second_order import LARGEST, Ducts, products, samples, squared
 from capnet.hemodynamics.spectra import grid
 from capnet.hemodynamics.wall import area
 from capnet.units import MMHG
-from tests.hemodynamics.people import arteries, network
+from tests.hemodynamics.people import arteries, inflow, network
 
 ALL = tuple(SITES)
 FORK = network([1, 2, 2], [2, 3, 4], length=0.1)
@@ -265,6 +266,65 @@ def test_a_collapsed_artery_is_nobodys_number_and_nobody_elses_trouble(engine):
         np.testing.assert_allclose(
             getattr(found, name)[[0, 2]], getattr(wanted, name)[[0, 2]], rtol=1e-9
         )
+
+
+def _wild():
+    """Forks so soft that the expansion says nothing, and one that is sound between."""
+    soft = arteries(FORK, k3=1.5e4)
+    wild = [dataclasses.replace(soft, inflow=inflow(sv=sv)) for sv in (1.0, 5.0, 20.0)]
+    body = Arteries.concatenate([wild[0], soft, *wild[1:]])
+    return body, np.array([True, False, True, True])
+
+
+@pytest.mark.physics
+@pytest.mark.parametrize("engine", ["fused", "torch"])
+@pytest.mark.parametrize("place", ["artery 1@0", "artery 2@0.5", "artery 3@1"])
+def test_what_is_no_correction_is_reported_as_failed(engine, place):
+    body, wild = _wild()
+    solver = LinearSolver(engine=engine)
+    sites = ("artery 2@1", place)
+    linear = dataclasses.replace(solver, order=1).solve(_cohort(body), sites)
+    assert np.isfinite(linear.pressure).all()
+    found = solver.solve(_cohort(body), sites)
+    for name in ("pressure", "flow", "area", "residual"):
+        value = getattr(found, name)
+        assert np.isnan(value[wild]).all(), name
+        assert np.isfinite(value[~wild]).all(), name
+    sound = solver.solve(_cohort(body.take(np.flatnonzero(~wild))), sites)
+    np.testing.assert_allclose(found.pressure[~wild], sound.pressure, rtol=1e-9)
+
+
+@pytest.mark.physics
+@pytest.mark.parametrize("engine", ["fused", "torch"])
+def test_a_wave_that_shuts_an_artery_is_reported_as_failed(engine):
+    """A short soft tube follows the pressure of its bed, until there is no lumen."""
+    tube = arteries(network([1], [2], length=1e-3, radius=1e-2), k3=3e4)
+    tube = dataclasses.replace(tube, k1=np.zeros(1))
+    solver = LinearSolver(engine=engine, harmonics=12)
+    wave = grid(solver.solve(_cohort(tube), ("artery 1@0",)).pressure[:, 0], 64)
+    beta = 4.0 / 3.0 * 3e4
+    body = Arteries.concatenate([tube] * 3)
+    shut = wave.min() + beta + np.array([-2e3, 2e3, -2e3])
+    bad = dataclasses.replace(body, reference_pressure=shut)
+    found = solver.solve(_cohort(bad), ("artery 1@0",))
+    assert np.isnan(found.residual).tolist() == [False, True, False]
+    assert np.isnan(found.area[1]).all()
+    assert np.isnan(found.pressure[1]).all()
+    # it is the lumen only: the wave is nearly what it is in a wide tube
+    np.testing.assert_allclose(grid(found.pressure[0], 64), wave, rtol=0.05)
+
+
+@pytest.mark.physics
+@pytest.mark.parametrize("population", [Population(), Population.older_clinic()])
+def test_people_are_far_from_the_limit_of_the_second_order(population):
+    people = Cohort.sample(400, seed=0, population=population)
+    second = LinearSolver().solve(people, ALL)
+    assert np.isfinite(second.residual).all()
+    first = LinearSolver(order=1).solve(people, ALL)
+    for k in range(len(ALL)):
+        added = grid(second.pressure[:, k] - first.pressure[:, k], 96)
+        wave = grid(first.pressure[:, k], 96)
+        assert (np.ptp(added, axis=1) / np.ptp(wave, axis=1)).max() < 0.5 * LARGEST
 
 
 @pytest.mark.parametrize("name", ["length", "inlet_radius", "k3", "inflow", "period"])

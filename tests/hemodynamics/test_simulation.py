@@ -16,9 +16,11 @@ from capnet.hemodynamics.simulation import (
     Solver,
     default_sites,
     describe,
+    prepare,
     reported,
     simulate,
 )
+from capnet.hemodynamics.waves import check_sampling_rate
 from tests.hemodynamics.people import arteries, network
 from tests.hemodynamics.swing import Swing
 
@@ -98,6 +100,42 @@ def test_an_unknown_site_is_refused_before_anything_is_computed(sites):
 def test_an_impossible_sampling_rate_is_refused_before_anything_is_computed(rate):
     with pytest.raises(UnitError, match="wanted a positive number"):
         simulate(Cohort.sample(2, seed=0), Never(), sampling_rate=rate)
+
+
+def test_a_sampling_rate_in_words_is_refused():
+    with pytest.raises(UnitError, match="'500' Hz; wanted a positive number"):
+        check_sampling_rate("500")
+
+
+@pytest.mark.parametrize(
+    ("solver", "said"),
+    [(LinearSolver, "the class LinearSolver; wanted an"), ("linear", "is 'linear'")],
+)
+def test_what_is_no_solver_is_refused(solver, said):
+    """The type checker of the tests would refuse it first."""
+    bare = inspect.unwrap(prepare)
+    with pytest.raises(ConfigError, match=said):
+        bare(Cohort.sample(2, seed=0), solver, None, 500.0)
+
+
+def test_each_cause_is_told_once(caplog):
+    @dataclass(frozen=True)
+    class Stopping(Half):
+        settles: bool = False
+
+        def solve(self, cohort, sites, *, progress=None):
+            spectra = super().solve(cohort, sites, progress=progress)
+            return replace(spectra, residual=spectra.residual + 7.0)
+
+    with caplog.at_level(logging.WARNING):
+        waves = simulate(Cohort.sample(5, seed=0), Stopping(), sampling_rate=500.0)
+    assert not waves.settles
+    assert not waves.converged.any()
+    assert waves.failed.tolist() == [False, True, False, True, False]
+    stopped, failed = caplog.messages
+    assert stopped.startswith("3 of 5 subjects did not converge")
+    assert "protocol stops at 6.5 s, settled or not" in stopped
+    assert failed.startswith("2 of 5 subjects did not converge")
 
 
 def test_who_failed_is_told(caplog):

@@ -52,6 +52,16 @@ def test_even_times_are_those_of_the_fast_transform():
     np.testing.assert_allclose(found, grid(waves.area[:, 0], 64), atol=1e-12)
 
 
+@pytest.mark.parametrize("count", [1, 7, 8])
+def test_too_few_times_for_the_harmonics_are_refused(count):
+    waves = _waves()
+    with pytest.raises(ShapeError, match=f"{count} even times .* wanted at least 9"):
+        grid(waves.area[:, 0], count)
+    times = np.arange(9) / 9 * waves.period[:, None]
+    found = evaluate(waves.area[:, 0], period=waves.period, times=times)
+    np.testing.assert_allclose(grid(waves.area[:, 0], 9), found, atol=1e-12)
+
+
 def test_turns():
     x = np.concatenate([np.linspace(-2, 2, 1001), [1e6 + 0.125, 0.25, 0.5]])
     found = np.array([turn(value) for value in x]).T

@@ -141,10 +141,95 @@ def test_a_file_that_is_not_whole_is_refused(file, tmp_path):
         Waves.load(tmp_path / "nothing.nc")
 
 
+def altered(file, path, change):
+    """Copy a file of waves and change it by another tool, validly."""
+    path.write_bytes(file.read_bytes())
+    with h5py.File(path, "r+") as plain:
+        change(plain)
+    return path
+
+
+@pytest.mark.parametrize(
+    "attribute", ["solver", "sampling_rate_hz", "tolerance_pa", "settles", "identity"]
+)
+def test_a_setting_that_was_changed_is_found_out(file, tmp_path, attribute):
+    def change(plain):
+        old = plain.attrs[attribute]
+        plain.attrs[attribute] = old + "x" if isinstance(old, str) else 1 - old
+
+    path = altered(file, tmp_path / "changed.nc", change)
+    with pytest.raises(RecordError, match=r"changed\.nc cannot be .*checksum"):
+        Waves.load(path)
+
+
+def test_a_number_or_word_that_was_changed_is_found_out(waves, tmp_path):
+    """One subject's arrays are so small that netCDF keeps no checksum of its own."""
+    file = waves.take(slice(0, 1)).save(tmp_path / "one.nc")
+
+    def age(plain):
+        plain["cohort/age"][0] += 1.0
+
+    def word(plain):
+        plain["cohort/provenance"][()] = json.dumps(["another"])
+
+    for change in (age, word):
+        path = altered(file, tmp_path / "changed.nc", change)
+        with pytest.raises(RecordError, match=r"changed\.nc cannot be .*checksum"):
+            Waves.load(path)
+
+
+def test_signs_of_zeros_and_nans_come_back(waves, tmp_path):
+    """What a failed solver leaves is often a NaN with its sign set."""
+    pressure = waves.spectra.pressure.copy()
+    pressure[0, 0, 1] = complex(-0.0, -0.0)
+    pressure[1, 0, 1] = complex(np.inf, np.copysign(np.nan, -1.0))
+    residual = np.full(len(waves), np.copysign(np.nan, -1.0))
+    spectra = replace(waves.spectra, pressure=pressure, residual=residual)
+    odd = replace(waves, spectra=spectra)
+    back = Waves.load(odd.save(tmp_path / "odd.nc"))
+    assert back.spectra.pressure.tobytes() == pressure.tobytes()
+    assert back.spectra.residual.tobytes() == residual.tobytes()
+
+
+def test_a_cut_or_a_changed_word_is_refused_or_does_not_matter(waves, tmp_path):
+    """Never another error, never another number."""
+    small = waves.take(slice(0, 1))
+    content = small.save(tmp_path / "small.nc").read_bytes()
+    wanted, path = fingerprint(small.cohort, small.spectra), tmp_path / "hit.nc"
+    spoilt = [content[:length] for length in range(0, len(content), len(content) // 20)]
+    age = small.cohort.age.tobytes()
+    for word in (b"Swing", b"aortic_root", b"population", b"spectra", b"cohort", age):
+        assert word in content
+        spoilt.append(content.replace(word, bytes([word[0] ^ 1]) + word[1:]))
+    refused = 0
+    for what in spoilt:
+        path.write_bytes(what)
+        try:
+            back = Waves.load(path)
+        except RecordError:
+            refused += 1
+        else:
+            assert fingerprint(back.cohort, back.spectra) == wanted
+            assert back.stored()[2:] == small.stored()[2:]
+    assert refused >= 24
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError, AttributeError, IndexError, OverflowError, MemoryError]
+)
+def test_whatever_the_layers_below_raise_names_the_file(file, monkeypatch, error):
+    def stumble(*_, **__):
+        raise error
+
+    monkeypatch.setattr("xarray.open_datatree", stumble)
+    with pytest.raises(RecordError, match=r"waves\.nc cannot be read as waves"):
+        Waves.load(file)
+
+
 def test_another_netcdf_file_is_refused(file, tmp_path):
     foreign = tmp_path / "foreign.nc"
     xr.Dataset({"pressure": ("time", np.ones(3))}).to_netcdf(foreign, engine="h5netcdf")
-    with pytest.raises(RecordError, match="has format None; wanted 'capnet waves 1'"):
+    with pytest.raises(RecordError, match="has format None; wanted 'capnet waves 2'"):
         Waves.load(foreign)
     lacking = tmp_path / "lacking.nc"
     lacking.write_bytes(file.read_bytes())

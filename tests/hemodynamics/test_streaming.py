@@ -172,6 +172,11 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
     (tmp_path / "waves.json").write_text(json.dumps(said))
     with pytest.raises(RecordError, match="has format 'another'"):
         WavesFolder.open(tmp_path)
+    for edges in ([], [1, 2], [0, 4, 4], [0, 4, 2]):
+        said = {"format": "capnet waves folder 1", "identity": "", "edges": edges}
+        (tmp_path / "waves.json").write_text(json.dumps(said))
+        with pytest.raises(RecordError, match=r"edges \[.*wanted rising rows from 0"):
+            WavesFolder.open(tmp_path)
 
 
 def test_given_bodies_stream_too(tmp_path):

@@ -9,7 +9,8 @@ from capnet.errors import ConfigError, ShapeError, UnitError
 from capnet.hemodynamics.cohort import Cohort
 from capnet.hemodynamics.linear import LinearSolver
 from capnet.hemodynamics.simulation import simulate
-from capnet.hemodynamics.waves import Waves
+from capnet.hemodynamics.spectra import Spectra
+from capnet.hemodynamics.waves import Waves, check_sampling_rate
 from capnet.prediction import DISCLAIMER
 from capnet.units import MMHG
 from tests.hemodynamics.people import arteries, network, textbook
@@ -200,12 +201,47 @@ def test_who_did_not_converge_is_told_with_a_reason(waves):
     bad = spoilt(waves, broken=[1], stuck=[3])
     assert bad.converged.tolist() == [True, False, True, False, True, True]
     assert bad.reason[1] == "the solver gave no finite wave"
-    assert bad.reason[3].startswith("the solver stopped 0.03 mmHg from its end")
+    assert bad.reason[3] == "the solver did not converge within its tolerance"
+    assert bad.failed.tolist() == [False, True, False, False, False, False]
     assert "2 not converged" in repr(bad)
     assert bad.to_frame()["converged"].sum() == 4
     assert np.isnan(bad.systolic("radial")[1])
     unknown = Waves(waves.cohort, waves.spectra, 500.0)
     assert not unknown.converged.any()
+
+
+def test_a_cause_has_one_text_however_far_everybody_was_from_the_end(waves):
+    bad = spoilt(waves, stuck=[0, 1, 2])
+    residual = bad.spectra.residual * np.arange(1, 7)
+    bad = replace(bad, spectra=replace(bad.spectra, residual=residual))
+    assert len({*bad.reason[:3]}) == 1
+    assert len({*bad.residual[:3]}) == 3
+
+
+def test_a_protocol_that_stops_at_a_given_time_is_named_as_the_reason(waves):
+    stopped = replace(spoilt(waves, broken=[1], stuck=[3]), settles=False)
+    assert stopped.reason[3] == "PWDB's protocol stops at 6.5 s, settled or not"
+    assert stopped.reason[1] == "the solver gave no finite wave"
+    assert not stopped.converged[3]
+    with pytest.raises(ShapeError, match="wanted one kind"):
+        Waves.concatenate([waves, stopped])
+
+
+def test_the_highest_harmonics_count_in_the_levels():
+    """A wave of one high harmonic swings by four times its coefficient."""
+    cohort = textbook((40.0,))
+    coefficients = np.zeros((1, 1, 701), dtype=np.complex128)
+    coefficients[0, 0, 0], coefficients[0, 0, 700] = 90.0 * MMHG, 10.0 * MMHG
+    spectra = Spectra(
+        sites=("radial",),
+        period=np.ones(1),
+        pressure=coefficients,
+        flow=coefficients,
+        area=coefficients,
+        residual=np.zeros(1),
+    )
+    levels = Waves(cohort, spectra, 500.0).levels("radial")
+    assert (levels.sbp[0], levels.dbp[0]) == pytest.approx((110.0, 70.0))
 
 
 def test_plausible_reports_what_it_dropped(waves):
@@ -280,5 +316,7 @@ def test_what_does_not_fit_is_refused(waves):
         Waves(Cohort.sample(2, seed=0), waves.spectra, 500.0)
     with pytest.raises(UnitError, match="wanted a positive number"):
         replace(waves, sampling_rate=-1.0)
+    with pytest.raises(UnitError, match="wanted a positive number"):
+        check_sampling_rate("500")
     with pytest.raises(ConfigError, match="'elbow' was not simulated"):
         waves.area("elbow")

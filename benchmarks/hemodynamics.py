@@ -418,9 +418,37 @@ def _spread(values: np.ndarray) -> str:
     return f"{values.mean():+.2f}±{values.std():.2f}"
 
 
+def artefacts(folder: Path) -> Rows:
+    """Count what is an artefact in the database's waves, and check our inflow."""
+    quality = pwdb_quality(folder)
+    seen = np.isfinite(quality.root_mean)
+    low = quality.root_mean - quality.mbp
+    yield Row("people with waves", float(seen.sum()), "people")
+    yield Row("root mean over 1 mmHg low", float((low[seen] < -1).sum()), "people")
+    yield Row("root mean, lowest", float(low[seen].min()), "mmHg")
+    left = (quality.root_mean - quality.predicted_mean)[seen]
+    yield Row("SD of what the predicted deficit leaves", float(left.std()), "mmHg")
+    yield Row("root and arm > 3 mmHg apart", float(quality.mismatched.sum()), "people")
+    narrow = float(quality.negative_distal.sum())
+    yield Row("a bed narrower than its artery", narrow, "people")
+    waves = load_pwdb_waves(folder)
+    body = Cohort.from_pwdb(folder, waves.index.tolist()).arteries()
+    ours = body.inflow.at(waves.times("aortic_root")) * 1e6
+    ours[np.isnan(waves.flow)] = np.nan
+    rough = np.sqrt(np.nanmean((ours - waves.flow) ** 2))
+    yield Row("aortic flow, RMS error", float(rough), "ml/s")
+    # the straight line that closes the database's beats
+    rows, last = np.arange(len(ours)), np.isfinite(waves.flow).sum(axis=1) - 1
+    gap = ours[:, 0] - (2 * ours[rows, last] - ours[rows, last - 1])
+    ours += gap[:, None] * np.arange(ours.shape[1]) / last[:, None]
+    closed = np.sqrt(np.nanmean((ours - waves.flow) ** 2))
+    yield Row("aortic flow, with the closing line", float(closed), "ml/s")
+
+
 def pwdb(bench: Bench) -> Rows:
     """Hold the solvers against the Pulse Wave Database."""
     folder = bench.data / "pwdb"
+    yield from artefacts(folder)
     known = load_pwdb_waves(folder).index
     rng = np.random.default_rng(bench.seed)
     count = min(bench.few(min(48, bench.subjects), bench.subjects), len(known))

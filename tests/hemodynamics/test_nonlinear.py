@@ -399,3 +399,15 @@ def test_the_database_is_reproduced(shared_data):
         error = waves_.at(site, reference.times(site)) - wanted
         assert np.sqrt(np.nanmean(error**2, axis=1)).mean() < bar
         assert abs(np.nanmean(error)) < 0.25
+
+
+def test_where_the_second_order_abstains_the_nonlinear_goes_on():
+    soft = fork()
+    soft = dataclasses.replace(soft, k1=0.0 * soft.k1, k3=0.0 * soft.k3 + 8e3)
+    body = pulses(soft, 0.9, mean=5e-5)
+    answers = [
+        solve(solver, body, SITES) for solver in (LinearSolver(), NonlinearSolver())
+    ]
+    assert np.isnan(answers[0].residual[0])
+    assert answers[1].residual[0] <= NonlinearSolver().tolerance
+    assert np.isfinite(answers[1].pressure).all()

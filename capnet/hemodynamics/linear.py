@@ -371,9 +371,9 @@ class LinearSolver:
         order: 1 solves the linear equations; against the nonlinear ones, on sampled
             people, it errs by 0.4 mmHg (RMSE) at the root, 0.5 at the brachial artery
             and 1.1 at the finger. 2 adds what is quadratic in the pulse, of mean
-            pressure too: 0.1, 0.1 and 0.2 mmHg, for six times the time. A subject in
-            whom that is no small correction where waves are read (nearly shut, soft
-            arteries) is reported as failed: NaN, of residual too. See
+            pressure too: 0.1, 0.1 and 0.2 mmHg, for three to six times the time. A
+            subject in whom that is no small correction where waves are read (nearly
+            shut, soft arteries) is reported as failed: NaN, of residual too. See
             `capnet.hemodynamics.second_order`.
         junctions: What arteries that meet share, static or ``total`` pressure. The
             difference is of second order; to first order they are the same.

@@ -12,46 +12,21 @@ so pressure follows from volume in closed form, at junctions too.
 """
 
 from dataclasses import dataclass, fields
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from capnet.hemodynamics.arteries import Arteries
-from capnet.hemodynamics.elimination import make_plan
+from capnet.hemodynamics.elimination import Steps, flatten, make_plan
 from capnet.hemodynamics.network import Tree
 from capnet.hemodynamics.wall import stiffness, wall_viscosity
 
-__all__ = ["Mesh", "Physics", "Schedule", "discretise", "make_mesh"]
+__all__ = ["Mesh", "Physics", "discretise", "make_mesh"]
 
 Ints = Int[np.ndarray, " _"]
 PerNode = Float[np.ndarray, "subject node"]
 PerInterval = Float[np.ndarray, "subject interval"]
-
-_MOST: Final = 3
-"""Neighbours that a node may have when it is removed (3 on 116 arteries)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Schedule:
-    """Order in which the nodes are removed, see `capnet.hemodynamics.elimination`.
-
-    Attributes:
-        node: What is removed. Shape (step,).
-        degree: How many neighbours it has then. Shape (step,).
-        near: Its neighbours. Shape (step, most).
-        link: Number of the link to each. Shape (step, most).
-        bridge: Number of the link between neighbours (0, 1), (0, 2), (1, 2) ...
-            Shape (step, most (most - 1) / 2).
-        n_links: All links, those that arise on the way included.
-    """
-
-    node: Ints
-    degree: Ints
-    near: Int[np.ndarray, "step most"]
-    link: Int[np.ndarray, "step most"]
-    bridge: Int[np.ndarray, "step pair"]
-    n_links: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +43,15 @@ class Mesh:
         piece: Piece that it belongs to. Shape (interval,).
         middle: Its middle, as a fraction of the piece. Shape (interval,).
         counts: Intervals of each piece. Shape (piece,).
-        through: Nodes inside an artery; ``before`` and ``after`` are the intervals
-            around them, ``share`` the weight of the one before. Shape (through,).
+        through: Nodes inside a piece; ``after`` is the interval behind each, the one
+            before has the number before. Shape (through,).
         through_piece, through_place: Piece of each and fraction along it.
-        end_node, end_first, end_side: All other places where an artery meets a node:
-            the interval there, and +1 where the artery begins, -1 where it ends.
-            Shape (end,).
+        end_node, end_first, end_side: The other places where a piece meets a node, all
+            inlets and then all outlets: the interval there, and +1 for an inlet, -1 for
+            an outlet. Shape (end,).
         end_piece: Piece of each. Shape (end,).
         link: Link of every interval in the elimination. Shape (interval,).
-        schedule: Order of elimination.
+        steps: Order of elimination.
     """
 
     tree: Tree
@@ -90,9 +65,7 @@ class Mesh:
     middle: Float[np.ndarray, " interval"]
     counts: Ints
     through: Ints
-    before: Ints
     after: Ints
-    share: Float[np.ndarray, " through"]
     through_piece: Ints
     through_place: Float[np.ndarray, " through"]
     end_node: Ints
@@ -100,7 +73,7 @@ class Mesh:
     end_side: Ints
     end_piece: Ints
     link: Ints
-    schedule: Schedule
+    steps: Steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,33 +129,14 @@ def make_mesh(tree: Tree, longest: float) -> Mesh:
     last = position == counts[piece] - 1
     right = np.where(last, outlet[piece], inner[piece] + position)
     after = np.flatnonzero(position > 0)
-    through, before = left[after], after - 1
-    place = (position / counts[piece])[after]
-    share, through_piece = np.full(len(after), 0.5), piece[after]
-    ends = [(int(inlet[p]), int(start[p]), 1, p) for p in range(len(counts))]
-    ends += [(int(outlet[p]), int(start[p + 1] - 1), -1, p) for p in range(len(counts))]
-    # A cut at a site is no junction: the artery goes on behind it.
-    for p in range(len(tree.network)):
-        follower = np.flatnonzero(
-            (inlet == outlet[p])
-            & (tree.parent == tree.parent[p])
-            & (tree.begin == tree.end[p])
-        )
-        if tree.end[p] < 1.0 and len(follower):
-            f = int(follower[0])
-            a, b = int(start[p + 1] - 1), int(start[f])
-            spans = [(tree.end[q] - tree.begin[q]) / counts[q] for q in (p, f)]
-            through = np.append(through, outlet[p])
-            before, after = np.append(before, a), np.append(after, b)
-            share = np.append(share, spans[1] / sum(spans))
-            through_piece = np.append(through_piece, p)
-            place = np.append(place, 1.0)
-            ends.remove((int(outlet[p]), a, -1, p))
-            ends.remove((int(inlet[f]), b, 1, f))
-    node, first, side, at = (np.array(column) for column in zip(*ends, strict=True))
+    every = np.arange(len(counts))
     bed_piece = _bed_pieces(tree)
     root = names.index(tree.network.root)
-    schedule, link = _schedule(left, right, int(inner[-1]), root)
+    plan = make_plan(
+        list(zip(left.tolist(), right.tolist(), strict=True)),
+        n_nodes=int(inner[-1]),
+        root=root,
+    )
     return Mesh(
         tree=tree,
         n_nodes=int(inner[-1]),
@@ -194,18 +148,16 @@ def make_mesh(tree: Tree, longest: float) -> Mesh:
         piece=piece,
         middle=(position + 0.5) / counts[piece],
         counts=counts,
-        through=through,
-        before=before,
+        through=left[after],
         after=after,
-        share=share,
-        through_piece=through_piece,
-        through_place=place,
-        end_node=node,
-        end_first=first,
-        end_side=side,
-        end_piece=at,
-        link=link,
-        schedule=schedule,
+        through_piece=piece[after],
+        through_place=(position / counts[piece])[after],
+        end_node=np.concatenate([inlet, outlet]),
+        end_first=np.concatenate([start[:-1], start[1:] - 1]),
+        end_side=np.repeat([1, -1], len(counts)),
+        end_piece=np.concatenate([every, every]),
+        link=np.array(plan.link),
+        steps=flatten(plan),
     )
 
 
@@ -213,33 +165,6 @@ def _bed_pieces(tree: Tree) -> Ints:
     """Return the piece that ends in each bed, in the order of the whole network."""
     last = np.flatnonzero(~np.isin(tree.network.outlet, tree.network.inlet))
     return last[np.argsort(tree.parent[last])]
-
-
-def _schedule(
-    left: Ints, right: Ints, n_nodes: int, root: int
-) -> tuple[Schedule, Ints]:
-    ends = list(zip(left.tolist(), right.tolist(), strict=True))
-    plan = make_plan(ends, n_nodes=n_nodes, root=root)
-    steps, most = len(plan.steps), max([_MOST, *(len(s.links) for s in plan.steps)])
-    near = np.zeros((steps, most), dtype=np.int64)
-    link, bridge = (
-        near.copy(),
-        np.zeros((steps, most * (most - 1) // 2), dtype=np.int64),
-    )
-    for k, step in enumerate(plan.steps):
-        degree = len(step.links)
-        near[k, :degree] = [node for node, _ in step.links]
-        link[k, :degree] = [number for _, number in step.links]
-        bridge[k, : len(step.bridges)] = [number for number, _, _ in step.bridges]
-    schedule = Schedule(
-        node=np.array([step.node for step in plan.steps]),
-        degree=np.array([len(step.links) for step in plan.steps]),
-        near=near,
-        link=link,
-        bridge=bridge,
-        n_links=plan.n_links,
-    )
-    return schedule, np.array(plan.link)
 
 
 def discretise(arteries: Arteries, mesh: Mesh, *, viscoelastic: bool) -> Physics:

@@ -50,18 +50,11 @@ class _Probes(NamedTuple):
     """Where sites are read, one row a site.
 
     Attributes:
-        node: Where the pressure is read.
-        end: Row of the end of an artery there, or -1 inside one.
-        first, second: Intervals around it.
-        weight: Share of the first in the flow.
+        end: Row of the end of a piece, see `capnet.hemodynamics.mesh.Mesh`.
         piece, place: Piece of artery, and fraction along it, of its wall.
     """
 
-    node: Int[np.ndarray, " site"]
     end: Int[np.ndarray, " site"]
-    first: Int[np.ndarray, " site"]
-    second: Int[np.ndarray, " site"]
-    weight: Float[np.ndarray, " site"]
     piece: Int[np.ndarray, " site"]
     place: Float[np.ndarray, " site"]
 
@@ -303,24 +296,10 @@ def _mesh(
 
 
 def _probes(mesh: Mesh, probes: list[Probe]) -> _Probes:
-    """Find the nodes and intervals at which sites are read."""
-    network = mesh.tree.network
-    rows = []
-    for piece, at_inlet in probes:
-        name = (network.inlet if at_inlet else network.outlet)[piece]
-        node = network.nodes.index(int(name))
-        side = 1 if at_inlet else -1
-        ends = np.flatnonzero((mesh.end_piece == piece) & (mesh.end_side == side))
-        place = 0.0 if at_inlet else 1.0
-        if len(ends):
-            first = mesh.end_first[ends[0]]
-            rows.append((node, ends[0], first, first, 1.0, piece, place))
-        else:
-            t = np.flatnonzero(mesh.through == node)[0]
-            around = mesh.before[t], mesh.after[t], mesh.share[t]
-            rows.append((node, -1, *around, piece, place))
-    columns = [np.array(column) for column in zip(*rows, strict=True)]
-    return _Probes(*columns)
+    """Find the ends of pieces at which sites are read."""
+    piece = np.array([probe.piece for probe in probes])
+    outlet = np.array([not probe.at_inlet for probe in probes])
+    return _Probes(piece + len(mesh.counts) * outlet, piece, outlet.astype(np.float64))
 
 
 def _check_long_enough(cohort: Cohort) -> None:
@@ -372,12 +351,12 @@ class _Block:
         p = physics.take(rows)
         self.volume = _lanes(p.c0), _lanes(p.c1), _lanes(p.c2)
         c0, c1, c2 = self.volume
-        schedule = mesh.schedule
+        order = mesh.steps
         self.mesh = (
-            mesh.left, mesh.right, mesh.through, mesh.before, mesh.after, mesh.share,
-            mesh.end_node, mesh.end_first, mesh.end_side, mesh.link, schedule.n_links,
-            schedule.node, schedule.degree, schedule.near, schedule.link,
-            schedule.bridge, mesh.root, mesh.beds,
+            mesh.left, mesh.right, mesh.through, mesh.after, mesh.end_node,
+            mesh.end_first, mesh.end_side, mesh.link, order.n_links, order.node,
+            order.first, order.near, order.link, order.bridge_first, order.bridge,
+            order.one, order.other, mesh.root, mesh.beds,
         )  # fmt: skip
         self.body = (
             c1, c1 * c1 - 4.0 * c2 * c0, 4.0 * c2, 0.5 / c2, _lanes(p.area),
@@ -441,7 +420,7 @@ class _Block:
         self._advance(source, self._state(start), probes, whole)
         answer, residual = self._record(self.steps, probes), np.zeros(LANES)
         for lane in range(LANES):
-            for site in range(len(probes.node)):
+            for site in range(len(probes.end)):
                 run = np.stack([wave[:, site, lane] for wave in whole])
                 waves, change = last_beat(run, steps=self.steps, step=self.step[lane])
                 residual[lane] = np.maximum(residual[lane], change)  # keeps NaN
@@ -459,7 +438,7 @@ class _Block:
         return tuple(part.copy() for part, count in levels for _ in range(count))
 
     def _record(self, count: int, probes: _Probes) -> _Record:
-        shape = (count, len(probes.node), LANES)
+        shape = (count, len(probes.end), LANES)
         return _Record(*(np.zeros(shape) for _ in _Record._fields))
 
     def _advance(
@@ -471,5 +450,4 @@ class _Block:
     ) -> None:
         blood, total = self.arteries.blood, self.solver.junctions == "total"
         run = (source, 2.0 / 3.0 * self.step, blood.momentum, blood.density, total)
-        reading = (probes.node, probes.end, probes.first, probes.second, probes.weight)
-        beat(self.mesh, self.body, (*run, *self.beds), state, (*reading, *record))
+        beat(self.mesh, self.body, (*run, *self.beds), state, (probes.end, *record))

@@ -58,19 +58,20 @@ def beat(mesh, body, run, state, sites):  # noqa: ANN001, ANN201
         left,
         right,
         through,
-        before,
         after,
-        share,
         end_node,
         end_first,
         end_side,
         link,
         n_links,
         order,
-        degree,
+        first,
         near,
         links,
+        bridge_first,
         bridge,
+        one,
+        other,
         root,
         beds,
     ) = mesh
@@ -117,16 +118,7 @@ def beat(mesh, body, run, state, sites):  # noqa: ANN001, ANN201
         gain,
         gain_next,
     ) = state
-    (
-        site_node,
-        site_end,
-        site_first,
-        site_second,
-        site_weight,
-        record_pressure,
-        record_wall,
-        record_flow,
-    ) = sites
+    site_end, record_pressure, record_wall, record_flow = sites
     n_nodes, n_intervals, n_steps = len(volume), len(flow), len(source)
     n_through, n_ends, n_beds = len(through), len(end_node), len(beds)
     admit = np.empty((n_nodes, LANES))
@@ -159,10 +151,11 @@ def beat(mesh, body, run, state, sites):  # noqa: ANN001, ANN201
                 momentum[j, s] = 0.0
         # Momentum that passes the nodes.
         for t in range(n_through):
-            i, a, b, w = through[t], before[t], after[t], share[t]
+            i, b = through[t], after[t]
+            a = b - 1
             for s in range(LANES):
                 r = 1.0 + (pressure_next[i, s] - reference[s]) * through_stretch[t, s]
-                q = w * flow_next[a, s] + (1.0 - w) * flow_next[b, s]
+                q = 0.5 * (flow_next[a, s] + flow_next[b, s])
                 m = alpha * q * q / (through_area[t, s] * r * r)
                 momentum[a, s] += m
                 momentum[b, s] -= m
@@ -221,56 +214,48 @@ def beat(mesh, body, run, state, sites):  # noqa: ANN001, ANN201
                 rhs[i, s] -= y * pressure_star[i, s] - g * fixed
         # Remove node after node: only sums and products of positive numbers.
         for k in range(len(order)):
-            i, n, c = order[k], degree[k], 0
+            i = order[k]
             for s in range(LANES):
                 inverse[i, s] = ground[i, s]
-            for d in range(n):
-                l = links[k, d]
+            for d in range(first[k], first[k + 1]):
+                l = links[d]
                 for s in range(LANES):
                     inverse[i, s] += joint[l, s]
             for s in range(LANES):
                 inverse[i, s] = 1.0 / inverse[i, s]
-            for d in range(n):
-                l, m = links[k, d], near[k, d]
+            for d in range(first[k], first[k + 1]):
+                l, m = links[d], near[d]
                 for s in range(LANES):
                     part = joint[l, s] * inverse[i, s]
                     rhs[m, s] += part * rhs[i, s]
                     ground[m, s] += part * ground[i, s]
-                for f in range(d + 1, n):
-                    o, x = links[k, f], bridge[k, c]
-                    c += 1
-                    for s in range(LANES):
-                        joint[x, s] += joint[l, s] * inverse[i, s] * joint[o, s]
+            for c in range(bridge_first[k], bridge_first[k + 1]):
+                x, l, o = bridge[c], links[one[c]], links[other[c]]
+                for s in range(LANES):
+                    joint[x, s] += joint[l, s] * inverse[i, s] * joint[o, s]
         for s in range(LANES):
             rise[root, s] = rhs[root, s] / ground[root, s]
         for k in range(len(order) - 1, -1, -1):
             i = order[k]
             for s in range(LANES):
                 rise[i, s] = rhs[i, s]
-            for d in range(degree[k]):
-                l, m = links[k, d], near[k, d]
+            for d in range(first[k], first[k + 1]):
+                l, m = links[d], near[d]
                 for s in range(LANES):
                     rise[i, s] += joint[l, s] * rise[m, s]
             for s in range(LANES):
                 rise[i, s] *= inverse[i, s]
-        for r in range(len(site_node)):
-            i, e, a, b = site_node[r], site_end[r], site_first[r], site_second[r]
-            w = site_weight[r]
+        for r in range(len(site_end)):
+            e = site_end[r]
+            i, a = end_node[e], end_first[e]
             for s in range(LANES):
-                p = pressure_star[i, s] + rise[i, s]
-                q = w * (
-                    flow_next[a, s]
-                    + admittance[a, s] * (rise[left[a], s] - rise[right[a], s])
-                ) + (1.0 - w) * (
-                    flow_next[b, s]
-                    + admittance[b, s] * (rise[left[b], s] - rise[right[b], s])
-                )
+                p = pressure_star[i, s] + end_lift[e, s]
+                q = flow_next[a, s]
+                q += admittance[a, s] * (rise[left[a], s] - rise[right[a], s])
+                q += end_side[e] * end_share[e, s] * admit[i, s] * rise[i, s]
                 # What the wall carries without its viscosity.
-                wall = pressure_star[i, s] + rise[i, s] * step_size[s] * slow[i, s]
-                if e >= 0:
-                    p += end_lift[e, s]
-                    wall += end_lift[e, s]
-                    q += end_side[e] * end_share[e, s] * admit[i, s] * rise[i, s]
+                wall = p + rise[i, s] * step_size[s] * slow[i, s]
+                p += rise[i, s]
                 record_pressure[step, r, s] = p
                 record_wall[step, r, s] = wall
                 record_flow[step, r, s] = q

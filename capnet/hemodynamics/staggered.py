@@ -25,8 +25,7 @@ flow there follows from that half interval away. Static pressure is the same in 
 arteries that meet, or (``total_head``) total pressure :math:`P + \rho u^2/2` is; then
 the node's pressure is the mean of its ends' by their compliance.
 
-The last axis of every array holds a fixed number of subjects, which one instruction
-treats together.
+The last axis of every array holds a fixed number of subjects.
 """
 
 import math
@@ -39,7 +38,7 @@ from capnet.hemodynamics.compiled import compiled
 __all__ = ["LANES", "beat"]
 
 LANES: Final = 8
-"""Subjects of a block: one register of doubles on wide processors."""
+"""Subjects of a block."""
 
 
 @compiled(fastmath=True)

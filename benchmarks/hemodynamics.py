@@ -521,7 +521,10 @@ def linear(bench: Bench) -> Rows:
     n = bench.few(16, 48)
     groups = {
         "textbook 25-75, worst": (textbook(), True),
-        f"{n} sampled, mean": (Cohort.sample(n, seed=bench.seed), False),
+        f"{n} sampled, mean": (
+            Cohort.sample(n, seed=bench.seed, population=Population()),
+            False,
+        ),
     }
     settled = NonlinearSolver(tolerance=1.0, max_beats=60)
     for people, (cohort, worst) in groups.items():
@@ -560,7 +563,7 @@ NONE: Final = Bar(0.0)
 def robustness(bench: Bench) -> Rows:
     """Count who has no finite wave, and who did not converge without being told."""
     many, some = bench.few(2_000, 100_000), bench.few(32, 2_000)
-    sampled = Cohort.sample(many, seed=bench.seed)
+    sampled = Cohort.sample(many, seed=bench.seed, population=Population())
     jobs: dict[str, tuple[Cohort, Solver]] = {
         f"{many:,} sampled, linear": (sampled, LinearSolver(order=1)),
         f"{many:,} sampled, linear order 2": (sampled, LinearSolver(order=2)),
@@ -573,7 +576,7 @@ def robustness(bench: Bench) -> Rows:
             everyone = everyone.take(rng.choice(len(everyone), 64, replace=False))
         jobs[f"{len(everyone):,} of PWDB, nonlinear"] = (everyone, NonlinearSolver())
     jobs[f"{some:,} sampled, nonlinear"] = (
-        Cohort.sample(some, seed=bench.seed),
+        Cohort.sample(some, seed=bench.seed, population=Population()),
         NonlinearSolver(),
     )
     for title, (cohort, solver) in jobs.items():
@@ -743,7 +746,7 @@ def _mass(cohort: Cohort, name: str) -> Rows:
 def _mesh(bench: Bench) -> Rows:
     """Compare the default mesh with one four times as fine."""
     n = bench.few(8, 16)
-    cohort = Cohort.sample(n, seed=bench.seed)
+    cohort = Cohort.sample(n, seed=bench.seed, population=Population())
     for walls in ("viscoelastic", "elastic"):
         own = NonlinearSolver(
             tolerance=0.5, max_beats=60, viscoelastic=walls == "viscoelastic"
@@ -813,11 +816,11 @@ print("cpu", time.process_time(), sep="=")
 STREAM: Final = """
 import sys, time
 from pathlib import Path
-from capnet.hemodynamics import Cohort, LinearSolver, simulate_to
+from capnet.hemodynamics import Cohort, LinearSolver, Population, simulate_to
 folder, n, seed, sites = sys.argv[1:]
 begun = time.perf_counter()
-simulate_to(folder, Cohort.sample(int(n), seed=int(seed)), LinearSolver(),
-            sites.split(","), sampling_rate=500.0)
+people = Cohort.sample(int(n), seed=int(seed), population=Population())
+simulate_to(folder, people, LinearSolver(), sites.split(","), sampling_rate=500.0)
 spent = time.perf_counter() - begun
 status = Path("/proc/self/status").read_text().splitlines()
 # not ru_maxrss: that one counts the process that started this one
@@ -875,7 +878,7 @@ def speed(bench: Bench) -> Rows:
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     n = bench.few(1024, 4096)
-    cohort = Cohort.sample(n, seed=bench.seed)
+    cohort = Cohort.sample(n, seed=bench.seed, population=Population())
     part, warm = cohort.take(slice(n // 8)), cohort.take(slice(16))
     small = cohort.take(slice(bench.few(64, 256)))
 

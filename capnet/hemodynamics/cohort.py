@@ -217,7 +217,8 @@ class Cohort:
         Args:
             n: How many.
             seed: Not negative; the same seed gives the same people.
-            population: Priors; PWDB's people from 25 to 75 by default.
+            population: Priors; `Population.calibrated` by default: healthy people of 25
+                to 75. ``Population()`` are those of the Pulse Wave Database.
 
         Raises:
             ConfigError: If ``n`` is not positive or the seed is negative, or somebody
@@ -226,7 +227,7 @@ class Cohort:
         if n < 1 or seed < 0:
             msg = f"n is {n} and seed {seed}; wanted n >= 1 and seed >= 0."
             raise ConfigError(msg)
-        population = population or Population()
+        population = population or Population.calibrated()
 
         def normal(name: str) -> PerSubject:
             return stream(seed, "cohort", name).standard_normal(n)
@@ -237,16 +238,19 @@ class Cohort:
         parameters: dict[str, PerSubject] = {}
         for name in PARAMETERS:
             if name != "pwv":
-                mean, sd = age_statistics(name, age)
+                mean, sd = population.usual(name, age)
                 parameters[name] = mean + sd * deviates[name]
         parameters["rfv"] = np.maximum(parameters["rfv"], 0.02)
-        parameters["pwv"] = reference_pwv(age, parameters["mbp"], deviates["pwv"])
+        speed = reference_pwv(age, parameters["mbp"], deviates["pwv"])
+        parameters["pwv"] = population.priors.factor("pwv", age) * speed
         parameters["dbp"], _ = age_statistics("dbp", age)
         arm = population.arm
         spread = (arm.stiffness_sd, arm.resistance_sd, arm.compliance_sd, arm.length_sd)
         for name, log_sd in zip(ARM_PARAMETERS, spread, strict=True):
             held = np.clip(normal(name), -population.clip, population.clip)
-            parameters[name] = np.exp(log_sd * held)
+            parameters[name] = population.priors.factor(name, age) * np.exp(
+                log_sd * held
+            )
         parameters["arm_stiffness"] = arm.stiffness * parameters["arm_stiffness"]
         origin = {"population": asdict(population), "n": n, "seed": seed}
         cohort = cls(np.arange(n), age, parameters, (json.dumps(origin),))

@@ -1,8 +1,10 @@
 """Population: what is assumed about the people before anyone is drawn.
 
 Means and standard deviations by age are those of PWDB (Charlton 2019; tables beside
-this file). A `Population` says how the standard deviates are distributed: where a
-clinic's patients differ from the textbook, and what no measurement tells.
+this file), or those calibrated to people: PWDB's, each times a factor that follows age,
+so that virtual pressures agree with measured ones (`Population.priors`). A `Population`
+says how the standard deviates are distributed: where a clinic's patients differ from
+what is usual, and what no measurement tells.
 """
 
 import csv
@@ -23,6 +25,8 @@ __all__ = [
     "Deviate",
     "NormalAge",
     "Population",
+    "Priors",
+    "Trend",
     "UniformAge",
     "age_statistics",
     "reference_pwv",
@@ -119,6 +123,73 @@ class Deviate:
     slope: float = 0.0
 
 
+_LVET_WITH_HR: Final = Deviate(0.0, 0.6, "hr", -0.8)
+"""1.7 ms/bpm (Weissler 1961) is 0.8 SDs of ejection time for each SD of heart rate."""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A factor that follows age: exp(at_50 + per_25_years (age - 50) / 25).
+
+    Attributes:
+        at_50: Logarithm of the factor at 50 years.
+        per_25_years: What it gains in 25 years.
+    """
+
+    at_50: float
+    per_25_years: float = 0.0
+
+    def at(self, age: PerSubject) -> PerSubject:
+        """Return the factor at each age (years)."""
+        factor: PerSubject = np.exp(
+            self.at_50 + self.per_25_years * (age - 50.0) / 25.0
+        )
+        return factor
+
+
+@dataclass(frozen=True)
+class Priors:
+    """What is usual at each age: PWDB's values, some of them times a factor.
+
+    Attributes:
+        trends: Factors by name of the parameter (one of `PARAMETERS`, or
+            ``arm_stiffness``, ``arm_compliance``); parameters without one are PWDB's.
+
+    Raises:
+        ConfigError: If a name is unknown.
+    """
+
+    trends: Mapping[str, Trend] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = (*PARAMETERS, "arm_stiffness", "arm_compliance")
+        unknown = sorted(set(self.trends) - set(known))
+        if unknown:
+            msg = f"no prior is named {unknown[0]!r}; there are {', '.join(known)}."
+            raise ConfigError(msg)
+
+    @classmethod
+    def calibrated(cls) -> Self:
+        """Return priors whose virtual people have the pressures of real ones.
+
+        The packaged table ``priors_calibrated.csv`` says where each factor comes
+        from; ``python benchmarks/priors.py`` fits it anew.
+        """
+        path = files("capnet.hemodynamics") / "tables" / "priors_calibrated.csv"
+        rows = csv.DictReader(path.read_text("utf-8").splitlines())
+        return cls(
+            {
+                row["parameter"]: Trend(float(row["at_50"]), float(row["per_25_years"]))
+                for row in rows
+            }
+        )
+
+    def factor(self, name: str, age: PerSubject) -> PerSubject:
+        """Return what PWDB's usual value is multiplied with at each age (years)."""
+        trend = self.trends.get(name)
+        return np.ones_like(age) if trend is None else trend.at(age)
+
+
 @dataclass(frozen=True)
 class Arm:
     """Hidden properties of the left arm, where the finger and the cuff are.
@@ -149,6 +220,7 @@ class Population:
 
     Attributes:
         age: How ages are distributed.
+        priors: What is usual at each age, see `usual`.
         deviates: Parameters that do not follow the table (mean 0, SD 1 at each age);
             outflow pressure is the same in everybody unless it is named here.
         arm: Hidden properties of the left arm.
@@ -160,6 +232,7 @@ class Population:
     """
 
     age: UniformAge | NormalAge = UniformAge()
+    priors: Priors = Priors()
     deviates: Mapping[str, Deviate] = field(default_factory=_usual)
     arm: Arm = Arm()
     clip: float = 2.2
@@ -185,6 +258,25 @@ class Population:
         usual = Deviate(sd=0.0) if name == "pout" else Deviate()
         return self.deviates.get(name, usual)
 
+    def usual(self, name: str, age: PerSubject) -> tuple[PerSubject, PerSubject]:
+        """Return mean and standard deviation of a parameter at each age.
+
+        Args:
+            name: As in `age_statistics`.
+            age: Years.
+        """
+        mean, sd = age_statistics(name, age)
+        factor = self.priors.factor(name, age)
+        return factor * mean, factor * sd
+
+    @classmethod
+    def calibrated(cls) -> Self:
+        """Return healthy people of 25 to 75 whose pressures are those of real ones.
+
+        Ejection time falls with heart rate as in people: 1.7 ms/bpm (Weissler 1961).
+        """
+        return cls(priors=Priors.calibrated(), deviates={"lvet": _LVET_WITH_HR})
+
     @classmethod
     def older_clinic(cls) -> Self:
         """Return a clinic's patients: older, stiffer, slower, with more hidden spread.
@@ -194,6 +286,7 @@ class Population:
         """
         return cls(
             age=NormalAge(mean=64.0, sd=10.0, low=42.0, high=80.0),
+            priors=Priors.calibrated(),
             deviates={
                 "mbp": Deviate(0.7, 1.1),
                 "pwv": Deviate(0.4, 0.9, "mbp", 0.35),

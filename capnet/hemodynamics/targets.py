@@ -42,6 +42,11 @@ class Target:
     mean: PerAge
     sd: PerAge
 
+    def at(self, age: float) -> tuple[float, float]:
+        """Return mean and SD at an age, linear between the decades (years)."""
+        mean = np.interp(age, self.age, self.mean)
+        return float(mean), float(np.interp(age, self.age, self.sd))
+
     def of_decade(self, first: int) -> tuple[float, float] | None:
         """Return mean and SD of people from ``first`` to ``first + 9`` years.
 

@@ -8,7 +8,16 @@ import pytest
 from capnet.errors import ConfigError, RecordError, ShapeError
 from capnet.hemodynamics.arteries import Arteries, impedance
 from capnet.hemodynamics.cohort import Cohort
-from capnet.hemodynamics.population import Deviate, NormalAge, Population, UniformAge
+from capnet.hemodynamics.population import (
+    Deviate,
+    NormalAge,
+    Population,
+    Priors,
+    Trend,
+    UniformAge,
+)
+from capnet.hemodynamics.simulation import simulate
+from capnet.hemodynamics.targets import mceniery_2005
 from capnet.hemodynamics.wall import stiffness
 from capnet.units import MMHG
 from tests.hemodynamics.people import arteries, network, textbook
@@ -159,7 +168,7 @@ def test_take_concatenate_and_frame():
 
 
 def test_population_statistics():
-    cohort = Cohort.sample(4000, seed=0)
+    cohort = Cohort.sample(4000, seed=0, population=Population())
     assert 25 <= cohort.age.min() < 27
     assert 73 < cohort.age.max() <= 75
     older = Cohort.sample(4000, seed=0, population=Population.older_clinic())
@@ -167,10 +176,50 @@ def test_population_statistics():
     assert older["mbp"].mean() - cohort["mbp"].mean() == pytest.approx(5, abs=1)
     assert np.corrcoef(older["hr"], older["lvet"])[0, 1] < -0.5
     assert abs(np.corrcoef(cohort["hr"], cohort["lvet"])[0, 1]) < 0.05
-    assert np.log(older["arm_stiffness"]).mean() == pytest.approx(
+    usual = Priors.calibrated().factor("arm_stiffness", older.age)
+    assert np.log(older["arm_stiffness"] / usual).mean() == pytest.approx(
         np.log(1.15), abs=0.02
     )
     assert (cohort["pout"] == cohort["pout"][0]).all()
+
+
+def test_priors_multiply_what_is_usual_and_leave_the_deviates():
+    textbook = Cohort.sample(30, seed=4, population=Population())
+    priors = Priors({"sv": Trend(0.2, -0.1), "arm_stiffness": Trend(-0.3)})
+    changed = Cohort.sample(30, seed=4, population=Population(priors=priors))
+    age = textbook.age
+    factor = np.exp(0.2 - 0.1 * (age - 50.0) / 25.0)
+    np.testing.assert_allclose(changed["sv"], factor * textbook["sv"])
+    ratio = changed["arm_stiffness"] / textbook["arm_stiffness"]
+    np.testing.assert_allclose(ratio, np.exp(-0.3))
+    for name in set(textbook.parameters) - {"sv", "arm_stiffness"}:
+        np.testing.assert_array_equal(changed[name], textbook[name])
+
+
+def test_a_prior_needs_a_parameter():
+    with pytest.raises(ConfigError, match="no prior is named 'dbp'"):
+        Priors({"dbp": Trend(0.1)})
+
+
+@pytest.mark.physics
+@pytest.mark.parametrize("age", [25.0, 45.0, 75.0])
+def test_calibrated_people_have_the_pressures_of_real_ones(age):
+    """Means of McEniery 2005; aortic form factor within what catheters find."""
+    population = dataclasses.replace(Population.calibrated(), age=UniformAge(age, age))
+    waves = simulate(
+        Cohort.sample(400, seed=1, population=population),
+        sites=("aortic_root", "brachial"),
+        sampling_rate=500.0,
+    )
+    real = {name: target.at(age) for name, target in mceniery_2005().items()}
+    aorta, arm = waves.levels("aortic_root"), waves.levels("brachial")
+    # bars of the calibration, and twice the error of a mean over 400 people
+    assert abs(aorta.pp.mean() - real["aortic_pp"][0]) < 3.0 + 1.0
+    assert abs(arm.sbp.mean() - real["brachial_sbp"][0]) < 3.0 + 1.0
+    assert abs(arm.map.mean() - real["map"][0]) < 2.0 + 0.7
+    mean, sd = real["pp_amplification"]
+    assert abs((arm.pp / aorta.pp).mean() - mean) < sd + 0.02
+    assert 0.40 < aorta.form_factor.mean() < 0.51
 
 
 def test_stiffness_beds_and_resistance_are_what_was_drawn():

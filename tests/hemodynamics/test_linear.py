@@ -297,7 +297,7 @@ def test_an_answer_does_not_depend_on_which_sites_were_asked_for(order):
 @pytest.mark.physics
 def test_other_places_move_an_answer_little():
     """Arteries are cut into other short ones, each artery once more."""
-    cohort = Cohort.sample(20, seed=2)
+    cohort = Cohort.sample(20, seed=2, population=Population())
     alone = LinearSolver().solve(cohort, ALL)
     names = cohort.network.name
     more = tuple(f"{name}@{0.3 + 0.05 * (k % 9)}" for k, name in enumerate(names))

@@ -156,7 +156,7 @@ def test_error_falls_with_the_square_and_with_the_cube_of_the_pulse(junctions, v
 @pytest.mark.physics
 @pytest.mark.parametrize("junctions", ["static", "total"])
 def test_people_resemble_the_nonlinear_ones(junctions):
-    people = Cohort.sample(4, seed=1)
+    people = Cohort.sample(4, seed=1, population=Population())
     solver = NonlinearSolver(junctions=junctions, harmonics=30, tolerance=2.0)
     wanted = solver.solve(people, ALL).pressure
     limits = np.array([0.25, 0.25, 0.35, 0.8, 1.3, 0.8])

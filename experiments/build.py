@@ -15,7 +15,9 @@ from capnet.adaptation.strategies import (
 )
 from capnet.errors import ConfigError
 from capnet.hemodynamics import (
+    Apart,
     Arm,
+    Catheter,
     Clinic,
     Cohort,
     CuffModel,
@@ -23,7 +25,9 @@ from capnet.hemodynamics import (
     LinearSolver,
     NormalAge,
     Population,
+    Priors,
     Sensor,
+    Trend,
     UniformAge,
 )
 from capnet.hemodynamics.simulation import Solver
@@ -43,17 +47,26 @@ __all__ = [
 ]
 
 _PRESETS: Final[Mapping[str, Mapping[str, Callable[[], Any]]]] = {
-    "population": {"usual": Population, "older_clinic": Population.older_clinic},
+    "population": {
+        "usual": Population.calibrated,
+        "pwdb": Population,
+        "older_clinic": Population.older_clinic,
+    },
+    "priors": {"calibrated": Priors.calibrated, "pwdb": Priors},
     "sensor": {
         "source": Sensor.source,
         "randomised": Sensor.randomised,
         "clinic": Sensor.clinic,
+        "held_out": Sensor.held_out,
+        "wrist": Sensor.wrist,
     },
+    "catheter": {"perfect": Catheter.perfect, "fluid_filled": Catheter},
     "cuff": {
         "exact": CuffModel.exact,
         "training": CuffModel.training,
         "randomised": CuffModel.randomised,
         "clinic": CuffModel.clinic,
+        "wrist": CuffModel.wrist,
     },
 }
 _STRATEGIES: Final = {
@@ -168,8 +181,23 @@ def _preset(group: str, word: str) -> Any:
     return presets[word]()
 
 
+def _priors(given: Any) -> Priors:
+    """Build priors from a preset's name, or from their trends."""
+    if isinstance(given, str):
+        by_word: Priors = _preset("priors", given)
+        return by_word
+    trends = {
+        name: _make(Trend, trend, where=f"population.priors.trends.{name}")
+        for name, trend in given.get("trends", {}).items()
+    }
+    made: Priors = _make(Priors, {**given, "trends": trends}, where="population.priors")
+    return made
+
+
 def _population(settings: Mapping[str, Any]) -> Population:
     parts = dict(settings)
+    if "priors" in parts:
+        parts["priors"] = _priors(parts["priors"])
     if "age" in parts:
         age = parts["age"]
         parts["age"] = _make(
@@ -193,25 +221,50 @@ def _sensor(settings: Mapping[str, Any]) -> Sensor:
     return made
 
 
-def clinic(settings: Mapping[str, Any]) -> Clinic:
-    """Build a clinic; population, sensor and cuff by preset or by numbers.
+def _catheter(settings: Mapping[str, Any]) -> Catheter:
+    parts = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    made: Catheter = _make(Catheter, parts, where="catheter")
+    return made
+
+
+def clinic(settings: Mapping[str, Any], *, opening: bool = False) -> Clinic:
+    """Build a clinic; population, sensor, cuff and catheter by preset or by numbers.
+
+    Args:
+        settings: As in configs/clinic. ``solver`` is settings of the linear solver, or
+            a kind (linear, nonlinear) and its settings. ``locked: true`` marks a
+            clinic that is kept for releases.
+        opening: Whether a locked clinic may be built.
 
     Raises:
-        ConfigError: If a setting or a preset is unknown or out of its range.
+        ConfigError: If a setting or a preset is unknown or out of its range, or the
+            clinic is locked and is not to be opened.
     """
     makers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "population": _population,
         "sensor": _sensor,
         "cuff": lambda s: _make(CuffModel, s, where="cuff"),
+        "catheter": _catheter,
+        "apart": lambda s: _make(Apart, s, where="apart"),
     }
     parts = dict(settings)
+    if flag(parts.pop("locked", False), where="clinic.locked") and not opening:
+        msg = (
+            f"clinic {parts.get('name')!r} is locked: it is opened once per release, "
+            "by experiments/benchmark.py, which logs it. Choose settings on "
+            "clinic=dev and report on clinic=test."
+        )
+        raise ConfigError(msg)
     for group, make in makers.items():
         given = parts.get(group)
         if isinstance(given, str):
             parts[group] = _preset(group, given)
         elif given is not None:
             parts[group] = make(given)
-    parts["solver"] = _make(LinearSolver, parts.get("solver", {}), where="solver")
+    given = parts.get("solver", {})
+    parts["solver"] = (
+        solver(given) if "kind" in given else _make(LinearSolver, given, where="solver")
+    )
     made: Clinic = _make(Clinic, parts, where="clinic")
     return made
 

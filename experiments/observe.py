@@ -20,16 +20,16 @@ from experiments.stages import beats_file, observe, people
 def main(cfg: DictConfig) -> None:
     """Simulate a clinic and observe it."""
     clinic: Clinic = build.clinic(plain(cfg.clinic))
-    waves = people(clinic, show=cfg.progress)
+    visit = people(clinic, show=cfg.progress)
     looks = {"draws": cfg.draws, "radial_every": cfg.radial_every}
-    seen = {c: observe(clinic, waves, c, **looks) for c in cfg.calibrations}
+    seen = {c: observe(clinic, visit, c, **looks) for c in cfg.calibrations}
     out = folder()
-    waves.cohort.save(out / "cohort.npz")
+    visit.cohort.save(out / "cohort.npz")
     for calibration, beats in seen.items():
         path = save_beats(beats, out / beats_file(calibration))
         print(f"{beats!r}\n  {path}")
-    waves_by_age(waves).savefig(out / "waves.png", dpi=150)
-    console.print(printed(summary(waves)))
+    waves_by_age(visit.pulse).savefig(out / "waves.png", dpi=150)
+    console.print(printed(summary(visit.pulse)))
     print(out / "waves.png")
 
 

@@ -23,7 +23,7 @@ from capnet.errors import ConfigError
 from capnet.evaluation import Evaluation, evaluate, print_evaluation
 from capnet.evaluation.bootstrap import draw_subjects
 from capnet.export import export_folder
-from capnet.hemodynamics import Clinic, Waves
+from capnet.hemodynamics import Clinic, Visit
 from capnet.models.central import CentralPressureModel
 from capnet.models.checkpoint import save_model
 from capnet.records import Beats
@@ -51,7 +51,7 @@ class Source:
     """The virtual source and how to learn from it."""
 
     clinic: Clinic
-    waves: Waves
+    visit: Visit
     cfg: DictConfig
 
     def beats(self, calibration: Calibration) -> Beats:
@@ -59,7 +59,7 @@ class Source:
         looks = self.cfg.pretraining
         return observe(
             self.clinic,
-            self.waves,
+            self.visit,
             calibration,
             draws=looks.draws,
             radial_every=looks.radial_every,
@@ -147,9 +147,9 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     for settings in plain(cfg.strategies).values():
         build.strategy(settings)
     draw_subjects(1, resamples=cfg.resamples, seed=cfg.seed)  # refuses too few
-    waves = people(target, show=cfg.progress)
+    visit = people(target, show=cfg.progress)
     clinics = {
-        c: observe(target, waves, c, draws=1, radial_every=0) for c in cfg.calibrations
+        c: observe(target, visit, c, draws=1, radial_every=0) for c in cfg.calibrations
     }
     for clinic in clinics.values():  # refuse an impossible k before an hour's work
         split_of(clinic, plain(cfg.split)).draw(cfg.k, seed=cfg.seed)
@@ -169,8 +169,8 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     save_model(shown, out / "model")
     export_folder(shown, out, metrics=metrics)
     notes = {
-        "source": f"{virtual.clinic.hash()}, {len(virtual.waves)} virtual subjects",
-        "target": f"{target.hash()}, {len(waves)} virtual subjects",
+        "source": f"{virtual.clinic.hash()}, {len(virtual.visit)} virtual subjects",
+        "target": f"{target.hash()}, {len(visit)} virtual subjects",
         "adaptation": {
             c: {n: _said(m) for n, m in j.models.items() if "adaptation" in m.info}
             for c, j in judged.items()

@@ -9,7 +9,7 @@ import numpy as np
 from capnet.adaptation.strategies import Shots
 from capnet.data.splits import FewShotSplit, few_shot_split, fingerprints
 from capnet.errors import ConfigError, ProtocolError
-from capnet.hemodynamics import Clinic, Waves
+from capnet.hemodynamics import Clinic, Visit
 from capnet.models.central import CentralPressureModel
 from capnet.models.classical import (
     OLS,
@@ -44,17 +44,17 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-def people(clinic: Clinic, *, show: bool | None) -> Waves:
+def people(clinic: Clinic, *, show: bool | None) -> Visit:
     """Draw and simulate the people of a clinic."""
     with advance(f"simulating {clinic.n} people of {clinic.name}", show=show) as bar:
-        waves = clinic.simulate(progress=bar)
-    _log.info("clinic %s %s: %d virtual people", clinic.name, clinic.hash(), len(waves))
-    return waves
+        visit = clinic.simulate(progress=bar)
+    _log.info("clinic %s %s: %d virtual people", clinic.name, clinic.hash(), len(visit))
+    return visit
 
 
 def observe(
     clinic: Clinic,
-    waves: Waves,
+    visit: Visit,
     calibration: Calibration,
     *,
     draws: int,
@@ -76,7 +76,7 @@ def observe(
     ]
     return Beats.concatenate(
         [
-            clinic.observe(waves, calibration=calibration, cuff_site=site, draw=draw)
+            clinic.observe(visit, calibration=calibration, cuff_site=site, draw=draw)
             for draw, site in enumerate(sites)
         ]
     )

@@ -10,6 +10,7 @@ from capnet.lazy import on_first_use
 
 if TYPE_CHECKING:
     from capnet.hemodynamics.blood import Blood
+    from capnet.hemodynamics.catheters import Catheter
     from capnet.hemodynamics.clinics import Clinic
     from capnet.hemodynamics.cohort import Cohort
     from capnet.hemodynamics.cuffs import CuffModel
@@ -21,17 +22,22 @@ if TYPE_CHECKING:
         Deviate,
         NormalAge,
         Population,
+        Priors,
+        Trend,
         UniformAge,
     )
     from capnet.hemodynamics.pwdb import load_pwdb_waves, pwdb_quality
     from capnet.hemodynamics.sensors import Sensor
     from capnet.hemodynamics.simulation import simulate
     from capnet.hemodynamics.streaming import WavesFolder, simulate_to
+    from capnet.hemodynamics.visits import Apart, Visit
     from capnet.hemodynamics.waves import Waves
 
 __all__ = [
+    "Apart",
     "Arm",
     "Blood",
+    "Catheter",
     "Clinic",
     "Cohort",
     "CuffModel",
@@ -41,8 +47,11 @@ __all__ = [
     "NonlinearSolver",
     "NormalAge",
     "Population",
+    "Priors",
     "Sensor",
+    "Trend",
     "UniformAge",
+    "Visit",
     "Waves",
     "WavesFolder",
     "load_network",
@@ -53,8 +62,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Apart": "visits",
     "Arm": "population",
     "Blood": "blood",
+    "Catheter": "catheters",
     "Clinic": "clinics",
     "Cohort": "cohort",
     "CuffModel": "cuffs",
@@ -64,8 +75,11 @@ _HOMES = {
     "NonlinearSolver": "nonlinear",
     "NormalAge": "population",
     "Population": "population",
+    "Priors": "population",
     "Sensor": "sensors",
+    "Trend": "population",
     "UniformAge": "population",
+    "Visit": "visits",
     "Waves": "waves",
     "WavesFolder": "streaming",
     "load_network": "network",

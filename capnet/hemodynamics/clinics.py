@@ -1,26 +1,31 @@
-"""Clinics: virtual people, a solver, a sensor and a cuff, frozen together.
+"""Clinics: virtual people, a solver, sensors, a cuff and a reference, frozen together.
 
 A clinic simulates its people once and can then observe them as often as wanted: each
-draw is another day, with another sensor on the finger and another cuff reading of the
-same people. What comes out is a table of beats like that of a real recording, cut by
-the same code.
+draw is another day, with another sensor on the finger, another cuff reading and another
+catheter in the same people. What comes out is a table of beats like that of a real
+recording, cut by the same code.
 """
 
 import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from capnet.errors import ConfigError, ProtocolError, ShapeError
+from capnet.hemodynamics.catheters import Catheter, apply_catheter
 from capnet.hemodynamics.cohort import Cohort, stream
 from capnet.hemodynamics.cuffs import CuffModel, apply_cuff
+from capnet.hemodynamics.hybrid import hybrid
 from capnet.hemodynamics.population import Population
 from capnet.hemodynamics.sensors import Sensor, apply_sensor
+from capnet.hemodynamics.plethysmogram import PPG_SITES, PpgSite
 from capnet.hemodynamics.simulation import Solver, simulate
+from capnet.hemodynamics.spectra import evaluate
+from capnet.hemodynamics.visits import Apart, Moment, Visit
 from capnet.hemodynamics.waves import Waves
 from capnet.records import Beats
 from capnet.signal.feet import pulse_feet
@@ -35,13 +40,17 @@ from capnet.types import (
     Site,
     Windows,
 )
+from capnet.units import MMHG
 
 __all__ = ["Clinic"]
 
 _SITES: Final[tuple[Site, ...]] = ("aortic_root", "brachial", "radial", "digital")
 _RATE: Final = 500.0
 """Hz: of the waves, and of the search for the radial foot."""
-_FORMAT: Final = "capnet clinic 1"
+_FORMAT: Final = "capnet clinic 2"
+
+Body = Literal["whole", "hybrid"]
+"""Which arteries are one-dimensional: all 116, or the aorta and one arm."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,11 +72,17 @@ class Clinic:
         name: Part of its people's names; letters, digits, dots, - and _.
         population: Who comes.
         solver: What their waves follow from; a frozen dataclass.
-        sensor: The finger sensors.
+        sensor: The pulse sensors.
         cuff: The arm cuffs.
         pep_mean, pep_sd: Pre-ejection period (R peak to aortic flow), s.
         n: How many people are drawn, before the implausible are left out.
         seed: Not negative.
+        body: ``whole`` (116 arteries) or ``hybrid`` (aorta and left arm, everything
+            else lumped, see `capnet.hemodynamics.hybrid`).
+        ppg_site: Where the pulse sensor sits: ``finger``, ``wrist`` or ``ear``.
+        catheter: What measures the reference; by default nothing stands between the
+            aortic wave and `Beats.reference`.
+        apart: How far people wander between pulse, reference and cuff reading.
 
     Raises:
         ConfigError: If the name or a number is out of its range.
@@ -82,8 +97,18 @@ class Clinic:
     pep_sd: float
     n: int
     seed: int
+    body: Body = "whole"
+    ppg_site: PpgSite = "finger"
+    catheter: Catheter = Catheter.perfect()
+    apart: Apart = Apart()
 
     def __post_init__(self) -> None:
+        for name, kind in (("body", Body), ("ppg_site", PpgSite)):
+            value = getattr(self, name)
+            if value not in get_args(kind):
+                wanted = ", ".join(get_args(kind))
+                msg = f"clinic has {name} {value!r}; wanted one of {wanted}."
+                raise ConfigError(msg)
         if not self.name or not set(self.name) <= _LETTERS:
             msg = (
                 f"clinic is named {self.name!r}; wanted letters, digits, '.', '-', '_'."
@@ -102,35 +127,71 @@ class Clinic:
         text = json.dumps([_FORMAT, _content(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def simulate(self, *, progress: Callable[[int, int], None] | None = None) -> Waves:
+    def simulate(self, *, progress: Callable[[int, int], None] | None = None) -> Visit:
         """Simulate the clinic's people and leave out those who could not be real.
 
         Who was left out and why is logged; people keep the index they were drawn at.
 
         Args:
-            progress: Called with the number of people done and of all.
+            progress: Called with the number of people done and of all; people count
+                once for each moment that is simulated.
 
         Raises:
             ProtocolError: If nobody is left.
         """
         cohort = Cohort.sample(self.n, seed=self.seed, population=self.population)
-        waves = simulate(
+        moments: list[Cohort] = [cohort]
+        if self.apart:
+            moments += [
+                self.apart.at(cohort, moment, seed=self.seed, n=self.n)
+                for moment in get_args(Moment)
+            ]
+        found = [
+            self._waves(people, i, len(moments), progress)
+            for i, people in enumerate(moments)
+        ]
+        visit = Visit(*found) if self.apart else Visit.at_once(found[0])
+        kept = np.ones(self.n, dtype=np.bool_)
+        for waves in found:
+            plausible = waves.plausible()
+            _log.info("clinic %s: %r", self.name, plausible)
+            kept &= plausible.kept
+        if not kept.any():
+            msg = f"clinic {self.name!r} has no plausible person left: {plausible!r}"
+            raise ProtocolError(msg)
+        return visit.take(kept)
+
+    def _waves(
+        self,
+        cohort: Cohort,
+        moment: int,
+        moments: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> Waves:
+        """Simulate everyone at one moment; progress counts all moments."""
+        if self.body == "hybrid":
+            cohort = replace(cohort, bodies=hybrid(cohort.arteries()))
+
+        def report(done: int, total: int) -> None:
+            if progress is not None:
+                progress(moment * total + done, moments * total)
+
+        return simulate(
             cohort,
             solver=self.solver,
             sampling_rate=_RATE,
-            sites=_SITES,
-            progress=progress,
+            sites=(*_SITES, *self._ppg_place()),
+            progress=report if progress is not None else None,
         )
-        plausible = waves.plausible()
-        _log.info("clinic %s: %r", self.name, plausible)
-        if not plausible.kept.any():
-            msg = f"clinic {self.name!r} has no plausible person left: {plausible!r}"
-            raise ProtocolError(msg)
-        return waves.take(plausible.kept)
+
+    def _ppg_place(self) -> tuple[str, ...]:
+        """Return where waves are needed for the pulse sensor alone."""
+        place = PPG_SITES[self.ppg_site]
+        return () if place in _SITES else (place,)
 
     def observe(
         self,
-        waves: Waves,
+        visit: Visit,
         *,
         calibration: Calibration,
         cuff_site: CuffSite = "brachial",
@@ -139,17 +200,19 @@ class Clinic:
         """Record one steady beat of each person.
 
         Args:
-            waves: From `simulate` of this clinic, or a selection of them.
+            visit: From `simulate` of this clinic, or a selection of its people.
             calibration: ``exact`` (true arm pressures) or ``cuff SBP/DBP`` (what the
                 clinic's cuff shows).
             cuff_site: Whose pressures calibrate.
-            draw: Which day: sensor, cuff reading and PEP are drawn anew for each; a
-                person's cuff error keeps its lasting part.
+            draw: Which day: sensor, cuff reading, catheter and PEP are drawn anew for
+                each; a person's cuff error keeps its lasting part.
 
         Returns:
             One row a person, named ``virtual-<clinic>-<index>``. The gate judges the
             beats as it judges those of a real recording; a beat that it refuses, or
-            whose radial foot is not found, has its reason.
+            whose radial foot is not found, has its reason. ``reference`` is what the
+            catheter shows at the moment of the reference; ``truth`` holds the aortic
+            SBP and DBP of the very beats that ``ppg`` shows.
 
         Raises:
             ProtocolError: If the calibration is none that virtual people can have.
@@ -161,7 +224,7 @@ class Clinic:
                 "wanted 'exact' or 'cuff SBP/DBP'."
             )
             raise ProtocolError(msg)
-        person = waves.cohort.index
+        waves, person = visit.pulse, visit.cohort.index
         if draw < 0 or (len(person) and person.max() >= self.n):
             msg = (
                 f"draw {draw} of people up to number {person.max(initial=0)}; clinic "
@@ -195,7 +258,7 @@ class Clinic:
             duration=np.where(np.isfinite(measured), measured, waves.period),
             ppg=wave,
             age=waves.cohort.age,
-            cuff=self._cuff(waves, calibration, cuff_site, day),
+            cuff=self._cuff(visit.cuff, calibration, cuff_site, day),
             cuff_site=np.full(len(waves), str(cuff_site)),
             calibration=calibration,
             accepted=reason == "",
@@ -205,9 +268,11 @@ class Clinic:
             raw=pulse.raw,
             start=pulse.start,
             stop=pulse.stop,
-            reference=_one_beat(waves, "aortic_root", np.zeros(len(waves))),
+            reference=self._reference(visit.reference, day),
             reference_type="simulated",
             truth={
+                "aortic_sbp": waves.systolic("aortic_root"),
+                "aortic_dbp": waves.diastolic("aortic_root"),
                 "brachial_sbp": waves.systolic("brachial"),
                 "brachial_dbp": waves.diastolic("brachial"),
                 "radial_sbp": waves.systolic("radial"),
@@ -220,7 +285,7 @@ class Clinic:
         """Put a sensor on every finger and find the feet around one beat."""
         drawn = self.sensor.draw(self.n, stream(self.seed, day, "sensor"))
         raw, r_peak = apply_sensor(
-            waves.volume_pulse("digital"),
+            waves.volume_pulse(self.ppg_site),
             period=waves.period,
             r_peak=onset,
             draw=drawn.take(waves.cohort.index),
@@ -231,6 +296,18 @@ class Clinic:
         start = pulse_feet(wave, r_peak, sampling_rate=RATE)
         stop = pulse_feet(wave, following, sampling_rate=RATE)
         return _Pulse(raw, r_peak, start, stop)
+
+    def _reference(self, waves: Waves, day: str) -> BeatWaves:
+        """Return what the catheter shows of the aortic beat from flow onset on."""
+        drawn = self.catheter.draw(self.n, stream(self.seed, day, "catheter"))
+        row = waves.spectra.row("aortic_root")
+        shown = apply_catheter(
+            waves.spectra.pressure[:, row] / MMHG,
+            period=waves.period,
+            draw=drawn.take(waves.cohort.index),
+        )
+        steps = np.arange(N_POINTS) / N_POINTS * waves.period[:, None]
+        return evaluate(shown, period=waves.period, times=steps)
 
     def _cuff(
         self, waves: Waves, calibration: Calibration, site: CuffSite, day: str
@@ -243,7 +320,7 @@ class Clinic:
             stream(self.seed, day, "cuff"),
             person=stream(self.seed, "person", "cuff"),
         )
-        return apply_cuff(sbp, dbp, drawn.take(waves.cohort.index))
+        return apply_cuff(sbp, dbp, drawn.take(waves.cohort.index), site=site)
 
 
 _LETTERS: Final = frozenset(

@@ -1,7 +1,9 @@
-"""Cuffs: what an arm cuff reads, given the true pressures of the arm.
+"""Cuffs: what a cuff reads, given the true pressures of the arm.
 
 A cuff errs by a bias, by an error that stays with a person (arm size, arm shape) and
-by one that is new with each reading. Only the last is averaged away.
+by one that is new with each reading. Only the last is averaged away. A wrist that is
+not held level with the heart is moved by the column of blood between them, all readings
+of a sitting alike.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from capnet.errors import ConfigError
-from capnet.types import PerBeat
+from capnet.hemodynamics.catheters import COLUMN
+from capnet.types import CuffSite, PerBeat
 
 __all__ = ["CuffDraw", "CuffModel", "apply_cuff"]
 
@@ -22,11 +25,13 @@ class CuffDraw:
 
     Attributes:
         sbp_error, dbp_error: mmHg, bias included.
+        height: Of the wrist above the heart, cm.
         least_pulse: DBP is at most SBP minus this, mmHg.
     """
 
     sbp_error: PerBeat
     dbp_error: PerBeat
+    height: PerBeat
     least_pulse: float
 
     def __len__(self) -> int:
@@ -35,7 +40,10 @@ class CuffDraw:
     def take(self, rows: Shaped[np.ndarray, " row"]) -> Self:
         """Return the readings at these rows (indices or a mask)."""
         return replace(
-            self, sbp_error=self.sbp_error[rows], dbp_error=self.dbp_error[rows]
+            self,
+            sbp_error=self.sbp_error[rows],
+            dbp_error=self.dbp_error[rows],
+            height=self.height[rows],
         )
 
 
@@ -50,6 +58,7 @@ class CuffModel:
         persistent: Part of the error's variance that stays with the person, 0..1.
         readings: How many are averaged.
         least_pulse: A cuff reports no pulse pressure below this, mmHg.
+        height_sd: Standard deviation of a wrist's height over the heart, cm.
 
     Raises:
         ConfigError: If a setting is out of its range.
@@ -63,6 +72,7 @@ class CuffModel:
     persistent: float = 0.0
     readings: int = 1
     least_pulse: float = 15.0
+    height_sd: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("correlation", "persistent"):
@@ -74,6 +84,9 @@ class CuffModel:
                 f"cuff has SDs {self.sbp_sd:g}, {self.dbp_sd:g} mmHg and "
                 f"{self.readings} readings; wanted SDs >= 0 and readings >= 1."
             )
+            raise ConfigError(msg)
+        if self.height_sd < 0:
+            msg = f"height_sd is {self.height_sd:g} cm; wanted none below 0."
             raise ConfigError(msg)
 
     @classmethod
@@ -96,6 +109,11 @@ class CuffModel:
         """Return a clinic's cuff: SBP -4 +- 7, DBP +4 +- 6 mmHg, half of it lasting."""
         return cls(-4.0, 7.0, 4.0, 6.0, persistent=0.5)
 
+    @classmethod
+    def wrist(cls) -> Self:
+        """Return a wrist cuff: SD 8 / 7 mmHg, half of it lasting, 5 cm high or low."""
+        return cls(sbp_sd=8.0, dbp_sd=7.0, persistent=0.5, height_sd=5.0)
+
     def draw(
         self, n: int, rng: np.random.Generator, *, person: np.random.Generator
     ) -> CuffDraw:
@@ -103,15 +121,17 @@ class CuffModel:
 
         Args:
             n: How many people.
-            rng: For what is new with each reading.
+            rng: For what is new with each reading or sitting.
             person: For what stays with a person.
         """
         once = np.sqrt(self.persistent) * self._deviates(n, 1, person)[:, 0]
         fresh = self._deviates(n, self.readings, rng).mean(axis=1)
         error = once + np.sqrt(1.0 - self.persistent) * fresh
+        (held,) = rng.spawn(1)
         return CuffDraw(
             sbp_error=self.sbp_bias + self.sbp_sd * error[:, 0],
             dbp_error=self.dbp_bias + self.dbp_sd * error[:, 1],
+            height=self.height_sd * held.standard_normal(n),
             least_pulse=self.least_pulse,
         )
 
@@ -126,7 +146,7 @@ class CuffModel:
 
 
 def apply_cuff(
-    sbp: PerBeat, dbp: PerBeat, draw: CuffDraw
+    sbp: PerBeat, dbp: PerBeat, draw: CuffDraw, *, site: CuffSite = "brachial"
 ) -> Float[np.ndarray, "beat 2"]:
     """Return what the cuff shows: SBP and DBP, mmHg. Shape (beat, 2).
 
@@ -134,7 +154,10 @@ def apply_cuff(
         sbp: True systolic pressure of the arm, mmHg.
         dbp: True diastolic pressure of the arm, mmHg.
         draw: The errors.
+        site: Where the cuff is; only a wrist (``radial``) can be high or low, an upper
+            arm is level with the heart.
     """
-    systolic = sbp + draw.sbp_error
-    diastolic = np.minimum(dbp + draw.dbp_error, systolic - draw.least_pulse)
+    lost = COLUMN * draw.height if site == "radial" else 0.0
+    systolic = sbp + draw.sbp_error - lost
+    diastolic = np.minimum(dbp + draw.dbp_error - lost, systolic - draw.least_pulse)
     return np.stack([systolic, diastolic], axis=1)

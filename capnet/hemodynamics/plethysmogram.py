@@ -1,21 +1,37 @@
-r"""The photoplethysmogram before any sensor: how much blood a fingertip holds.
+r"""The photoplethysmogram before any sensor: how much blood a finger or an ear holds.
 
 .. math:: V(t) = \int \left(Q - \frac{P - P_{out}}{R}\right) dt, \qquad
           R = \frac{\overline{P - P_{out}}}{\overline Q}
 
 at the end of a digital artery (Charlton 2019); in the frequency domain
-:math:`V_k = (Q_k - P_k/R) / (i \omega_k)`, which needs no integration.
+:math:`V_k = (Q_k - P_k/R) / (i \omega_k)`, which needs no integration. An ear is the
+end of the parietal branch of the superficial temporal artery, whose trunk feeds the
+ear's front. No bed of the tree lies at a wrist: there the lumen of the radial artery is
+taken for what the light sees, an assumption (skin over it has vessels of its own).
 """
+
+from collections.abc import Mapping
+from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Complex, Float
 
 from capnet.hemodynamics.spectra import grid
 
-__all__ = ["blood_volume", "normalise"]
+__all__ = ["PPG_SITES", "PpgSite", "blood_volume", "normalise"]
 
 Coefficients = Complex[np.ndarray, "subject harmonic"]
 PerSubject = Float[np.ndarray, " subject"]
+
+PpgSite = Literal["finger", "wrist", "ear"]
+"""Where a sensor for PPG sits."""
+
+PPG_SITES: Final[Mapping[str, str]] = {
+    "finger": "digital",
+    "wrist": "radial",
+    "ear": "Left Superior Temporal Parietal Artery@1",
+}
+"""Which place of the packaged tree must be simulated for a sensor there."""
 
 
 def blood_volume(

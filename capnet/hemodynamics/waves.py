@@ -12,7 +12,7 @@ from jaxtyping import Bool, Complex, Float, Shaped
 
 from capnet.errors import ShapeError, UnitError
 from capnet.hemodynamics.cohort import Cohort, Plausibility
-from capnet.hemodynamics.plethysmogram import blood_volume, normalise
+from capnet.hemodynamics.plethysmogram import PPG_SITES, blood_volume, normalise
 from capnet.hemodynamics.spectra import Spectra, evaluate, grid
 from capnet.hemodynamics.startup import DURATION
 from capnet.hemodynamics.storage import Stored, read_stored, write_stored
@@ -171,13 +171,20 @@ class Waves:
 
         Args:
             site: Whose bed: the end of an artery behind which there is one, as
-                ``digital`` is.
+                ``digital`` is. Or where a sensor sits: ``finger``, ``ear``, or
+                ``wrist``, which has no bed and shows the radial artery's lumen; see
+                `capnet.hemodynamics.plethysmogram.PPG_SITES` for what to simulate.
 
         Raises:
             ShapeError: If there is no bed behind the site.
+            ConfigError: If the place was not simulated.
         """
-        row, network = self.spectra.row(site), self.cohort.network
-        place = network.locate(site)
+        where = PPG_SITES.get(site, site)
+        row, network = self.spectra.row(where), self.cohort.network
+        if site == "wrist":
+            with np.errstate(invalid="ignore"):  # who failed stays NaN
+                return normalise(self.spectra.area[:, row])
+        place = network.locate(where)
         ends = network.terminals + 1
         if place.fraction != 1.0 or place.segment not in ends:
             example = "digital"
@@ -210,7 +217,10 @@ class Waves:
         return self._sampled(self.spectra.area[:, self.spectra.row(site)] * 1e6)
 
     def ppg(self, site: str = "digital") -> Beat:
-        """Return one beat of the volume pulse, 0..1. Shape (subject, time)."""
+        """Return one beat of the volume pulse, 0..1; see `volume_pulse` for the site.
+
+        Shape (subject, time).
+        """
         return self._sampled(self.volume_pulse(site))
 
     def at(self, site: str, times: Beat) -> Beat:

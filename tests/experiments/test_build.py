@@ -10,13 +10,18 @@ from omegaconf import OmegaConf
 from capnet.adaptation.strategies import LoRAReplay, MMDLoRAReplay, ShrunkAffine
 from capnet.errors import ConfigError, RecordError
 from capnet.hemodynamics import (
+    Apart,
+    Catheter,
     Clinic,
     Cohort,
     CuffModel,
     LinearSolver,
+    NonlinearSolver,
     NormalAge,
     Population,
+    Priors,
     Sensor,
+    Trend,
 )
 from capnet.training.pretrain import Pretraining
 from experiments import build
@@ -44,10 +49,11 @@ def composed(door, *overrides):
 def built(cfg):
     """Build everything in a configuration that can be built."""
     settings = plain(cfg)
-    clinics = [settings[k] for k in ("clinic", "source", "target") if k in settings]
+    names = ("clinic", "source", "target", "dev", "test", "locked")
+    clinics = [settings[k] for k in names if k in settings]
     strategies = [*settings.get("strategies", {}).values()]
     strategies += [settings["strategy"]] if "strategy" in settings else []
-    made = [build.clinic(part) for part in clinics]
+    made = [build.clinic(part, opening=True) for part in clinics]
     made += [build.strategy(part) for part in strategies]
     if "pretraining" in settings:
         made.append(build.pretraining(settings["pretraining"]["settings"]))
@@ -93,7 +99,7 @@ def test_no_configuration_names_a_class_to_be_called():
 def test_source_and_target_are_other_people_of_other_clinics():
     source, target = (
         build.clinic(plain(composed("observe", f"clinic={name}").clinic))
-        for name in ("source", "target")
+        for name in ("source", "test")
     )
     assert source.hash() != target.hash()
     assert source.seed != target.seed
@@ -119,15 +125,20 @@ def test_a_strategy_in_the_file_sets_everything(kind):
 @pytest.mark.parametrize(
     ("group", "word", "wanted"),
     [
-        ("population", "usual", Population()),
+        ("population", "usual", Population.calibrated()),
+        ("population", "pwdb", Population()),
         ("population", "older_clinic", Population.older_clinic()),
         ("sensor", "source", Sensor.source()),
         ("sensor", "randomised", Sensor.randomised()),
         ("sensor", "clinic", Sensor.clinic()),
+        ("sensor", "held_out", Sensor.held_out()),
+        ("sensor", "wrist", Sensor.wrist()),
         ("cuff", "exact", CuffModel.exact()),
         ("cuff", "training", CuffModel.training()),
         ("cuff", "randomised", CuffModel.randomised()),
         ("cuff", "clinic", CuffModel.clinic()),
+        ("cuff", "wrist", CuffModel.wrist()),
+        ("catheter", "fluid_filled", Catheter()),
     ],
 )
 def test_a_word_names_a_preset_and_numbers_say_the_same(group, word, wanted):
@@ -160,6 +171,33 @@ def test_some_numbers_may_stand_alone():
     assert clinic.solver.harmonics == 12
 
 
+def test_a_locked_clinic_opens_only_to_who_may():
+    settings = plain(composed("observe", "clinic=locked").clinic)
+    with pytest.raises(ConfigError, match=r"'locked' is locked.*once per release"):
+        build.clinic(settings)
+    assert build.clinic(settings, opening=True).name == "locked"
+
+
+def test_moments_apart_are_given_by_numbers():
+    clinic = build.clinic(CLINIC | {"apart": {"mbp_sd": 5.0}})
+    assert clinic.apart == Apart(mbp_sd=5.0)
+
+
+@pytest.mark.parametrize("priors", ["calibrated", {"trends": {"sv": {"at_50": 0.1}}}])
+def test_priors_by_word_or_by_numbers(priors):
+    made = build.clinic(CLINIC | {"population": {"priors": priors}}).population.priors
+    if priors == "calibrated":
+        assert made == Priors.calibrated()
+    else:
+        assert made == Priors({"sv": Trend(0.1)})
+
+
+def test_a_clinic_may_have_any_solver():
+    nonlinear = {"kind": "nonlinear", "settings": {"viscoelastic": False}}
+    made = build.clinic(CLINIC | {"solver": nonlinear})
+    assert made.solver == NonlinearSolver(viscoelastic=False)
+
+
 def test_building_leaves_the_settings_as_they_were():
     settings = CLINIC | {"population": {"deviates": {"mbp": {"mean": 0.5}}}}
     before = repr(settings)
@@ -172,7 +210,7 @@ def test_building_leaves_the_settings_as_they_were():
     [
         ({"population": "young"}, r"population 'young' is unknown.*older_clinic"),
         ({"sensor": "eye"}, r"sensor 'eye' is unknown.*randomised"),
-        ({"cuff": "wrist"}, r"cuff 'wrist' is unknown.*training"),
+        ({"cuff": "ankle"}, r"cuff 'ankle' is unknown.*training"),
         ({"beds": 3}, r"clinic has no setting 'beds'.*pep_mean"),
         ({"solver": {"steps": 3}}, r"solver has no setting 'steps'.*harmonics"),
         ({"cuff": {"bias": 3}}, r"cuff has no setting 'bias'.*sbp_bias"),

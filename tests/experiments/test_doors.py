@@ -29,7 +29,7 @@ def chain(tmp_path_factory):
         return runs[step].folder
 
     source = go("source", "observe", *FEW)
-    target = go("target", "observe", "clinic=target", *FEW[:1], "draws=1")
+    target = go("target", "observe", "clinic=test", *FEW[:1], "draws=1")
     model = go("model", "pretrain", f"beats={source / 'beats_exact.npz'}", *NET)
     beats = (
         f"source_beats={source / 'beats_exact.npz'}",

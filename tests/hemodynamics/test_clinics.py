@@ -29,13 +29,18 @@ CLINIC = Clinic(
 
 
 @pytest.fixture(scope="module")
-def waves():
+def visit():
     return CLINIC.simulate()
 
 
 @pytest.fixture(scope="module")
-def beats(waves):
-    return CLINIC.observe(waves, calibration="cuff SBP/DBP")
+def waves(visit):
+    return visit.pulse
+
+
+@pytest.fixture(scope="module")
+def beats(visit):
+    return CLINIC.observe(visit, calibration="cuff SBP/DBP")
 
 
 def _with(sensor):
@@ -66,44 +71,44 @@ def test_reference_and_radial_are_the_simulated_waves(waves, beats):
     assert (np.minimum(lowest, 64 - lowest) <= 3).all()
 
 
-def test_observing_is_reproducible_and_draws_differ(waves, beats):
-    again = CLINIC.observe(waves, calibration="cuff SBP/DBP")
+def test_observing_is_reproducible_and_draws_differ(visit, beats):
+    again = CLINIC.observe(visit, calibration="cuff SBP/DBP")
     np.testing.assert_array_equal(again.raw, beats.raw)
     np.testing.assert_array_equal(again.cuff, beats.cuff)
-    other = CLINIC.observe(waves, calibration="cuff SBP/DBP", draw=1)
+    other = CLINIC.observe(visit, calibration="cuff SBP/DBP", draw=1)
     assert not np.allclose(other.raw, beats.raw)
     assert not np.allclose(other.cuff, beats.cuff)
     np.testing.assert_array_equal(other.reference, beats.reference)
 
 
-def test_a_person_is_the_same_in_any_selection(waves, beats):
+def test_a_person_is_the_same_in_any_selection(visit, beats):
     rows = np.array([5, 2])
-    some = CLINIC.observe(waves.take(rows), calibration="cuff SBP/DBP")
+    some = CLINIC.observe(visit.take(rows), calibration="cuff SBP/DBP")
     np.testing.assert_array_equal(some.subject, beats.subject[rows])
     np.testing.assert_array_equal(some.raw, beats.raw[rows])
     np.testing.assert_allclose(some.cuff, beats.cuff[rows])
 
 
-def test_exact_calibration_is_the_truth_at_the_site(waves):
-    exact = CLINIC.observe(waves, calibration="exact", cuff_site="radial")
+def test_exact_calibration_is_the_truth_at_the_site(visit):
+    exact = CLINIC.observe(visit, calibration="exact", cuff_site="radial")
     np.testing.assert_array_equal(exact.cuff[:, 0], exact.truth["radial_sbp"])
     np.testing.assert_array_equal(exact.cuff[:, 1], exact.truth["radial_dbp"])
     assert set(exact.cuff_site) == {"radial"}
 
 
-def test_a_finger_without_a_pulse_is_refused_with_its_reason(waves):
+def test_a_finger_without_a_pulse_is_refused_with_its_reason(visit):
     dead = dataclasses.replace(
         CLINIC, sensor=Sensor(0.0, 0.0, (), (0.0, 0.0), (50.0, 50.0), 0.0)
     )
-    beats = dead.observe(waves, calibration="exact")
+    beats = dead.observe(visit, calibration="exact")
     lost = np.isnan(beats.start) | np.isnan(beats.stop)
     assert not beats.accepted.any()
     np.testing.assert_array_equal(beats.reason == "no pulse foot", lost)
 
 
-def test_the_gate_judges_virtual_beats_as_it_judges_others(waves, beats):
+def test_the_gate_judges_virtual_beats_as_it_judges_others(visit, waves, beats):
     loud = dataclasses.replace(CLINIC.sensor, noise=(0.25, 0.25))
-    for seen in (beats, _with(loud).observe(waves, calibration="exact")):
+    for seen in (beats, _with(loud).observe(visit, calibration="exact")):
         wave = beats_of_windows(seen.raw, seen.start, seen.stop)
         expected = judge_beats(
             seen.raw,
@@ -122,17 +127,17 @@ def test_the_gate_judges_virtual_beats_as_it_judges_others(waves, beats):
 @pytest.mark.parametrize(
     "sensor", [Sensor.source(), Sensor.randomised(), Sensor.clinic()]
 )
-def test_the_gate_believes_nearly_all_of_a_usual_clinic(waves, sensor):
-    beats = _with(sensor).observe(waves, calibration="exact")
+def test_the_gate_believes_nearly_all_of_a_usual_clinic(visit, sensor):
+    beats = _with(sensor).observe(visit, calibration="exact")
     assert beats.accepted.mean() > 0.9
 
 
-def test_a_beat_without_a_radial_foot_says_so(waves, monkeypatch):
+def test_a_beat_without_a_radial_foot_says_so(visit, waves, monkeypatch):
     def lost(waves, onset):
         return np.where(np.arange(len(waves)) == 3, np.nan, 0.1)
 
     monkeypatch.setattr(clinics, "_radial_foot", lost)
-    beats = CLINIC.observe(waves, calibration="exact")
+    beats = CLINIC.observe(visit, calibration="exact")
     assert np.flatnonzero(~beats.accepted).tolist() == [3]
     assert beats.reason[3] == "no foot of the radial pulse"
     assert np.isnan(beats.waves["radial"][3]).all()
@@ -153,12 +158,12 @@ def test_hash_changes_with_content_only():
         assert dataclasses.replace(CLINIC, **change).hash() != CLINIC.hash()
 
 
-def test_errors(waves):
+def test_errors(visit):
     with pytest.raises(ProtocolError, match="'exact' or 'cuff SBP/DBP'"):
-        CLINIC.observe(waves, calibration="none")
+        CLINIC.observe(visit, calibration="none")
     small = dataclasses.replace(CLINIC, n=3)
     with pytest.raises(ShapeError, match="has 3 people"):
-        small.observe(waves, calibration="exact")
+        small.observe(visit, calibration="exact")
     with pytest.raises(ConfigError, match="is named 'a b'"):
         dataclasses.replace(CLINIC, name="a b")
     with pytest.raises(ConfigError, match=r"2\.5 SDs"):

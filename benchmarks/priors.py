@@ -59,7 +59,7 @@ FREE: Final[Mapping[str, Free]] = {
     "lvet": Free(0.04, slope=False),
     "pft": Free(0.10, slope=False),
     "pvc": Free(0.70, slope=True),
-    "arm_stiffness": Free(0.15, slope=True),
+    "arm_stiffness": Free(0.20, slope=True),
     "arm_compliance": Free(0.40, slope=True),
     "mbp": Free(0.012, slope=True),
     "pwv": Free(0.03, slope=True),
@@ -67,13 +67,13 @@ FREE: Final[Mapping[str, Free]] = {
 
 TOLERANCE: Final = {
     "aortic_pp": 0.8,  # mmHg
-    "brachial_sbp": 0.8,
+    "brachial_sbp": 0.7,
     "map": 0.7,
     "augmentation_index": 8.0,  # %; its definition differs between authors
     "form_factor": 0.04,
     "cf_pwv": 0.15,  # m/s
 }
-"""What counts as one unit of misfit; that of amplification is half its SD."""
+"""What counts as one unit of misfit; that of amplification is 0.3 of its SD."""
 
 
 _STEP: Final = 0.02
@@ -158,7 +158,7 @@ def fit(n: int, *, seed: int) -> Priors:
     wanted, spread = targets()
     fixed = {"sv": stroke_volume()}
     scale = {k: np.full(len(AGES), v) for k, v in TOLERANCE.items()}
-    scale["pp_amplification"] = 0.5 * spread
+    scale["pp_amplification"] = 0.3 * spread
 
     def residuals(x: np.ndarray) -> np.ndarray:
         usual = Population.calibrated()

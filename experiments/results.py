@@ -20,6 +20,7 @@ __all__ = [
     "leave_benchmark",
     "peak_memory",
     "provenance",
+    "save_csv",
     "save_frame",
     "save_json",
     "sha256",
@@ -84,6 +85,11 @@ def save_json(content: Mapping[str, Any], path: Path) -> Path:
     """Write JSON whole or not at all; NaN is refused."""
     text = json.dumps(content, indent=1, allow_nan=False)
     return write_atomic(path, text.encode())
+
+
+def save_csv(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table whole or not at all."""
+    return write_atomic(path, frame.to_csv(index=False).encode())
 
 
 def save_frame(frame: pd.DataFrame, path: Path) -> Path:

@@ -8,7 +8,6 @@ cohort.path=...`` take people from elsewhere.
 
 import json
 import logging
-from pathlib import Path
 
 import hydra
 import numpy as np
@@ -16,14 +15,13 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from capnet.errors import ProtocolError
-from capnet.files import write_atomic
 from capnet.hemodynamics import Waves, simulate
 from capnet.hemodynamics.simulation import prepare
 from capnet.prediction import DISCLAIMER
 from experiments import build
 from experiments.ages import SOURCES, printed, summary, waves_by_age
 from experiments.door import advance, console, door, folder, plain
-from experiments.results import save_json
+from experiments.results import save_csv, save_json
 
 _log = logging.getLogger(__name__)
 
@@ -45,11 +43,6 @@ def left_out(waves: Waves, *, plausible: bool) -> np.ndarray:
             ", ".join(waves.sites),
         )
     return reason
-
-
-def save_csv(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a table whole or not at all."""
-    return write_atomic(path, frame.to_csv(index=False).encode())
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="simulate")

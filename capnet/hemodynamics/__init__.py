@@ -27,6 +27,11 @@ if TYPE_CHECKING:
         UniformAge,
     )
     from capnet.hemodynamics.pwdb import load_pwdb_waves, pwdb_quality
+    from capnet.hemodynamics.pwdb_clinic import pwdb_beats
+    from capnet.hemodynamics.pwdb_release import (
+        read_pwdb_haemodynamics,
+        read_pwdb_release,
+    )
     from capnet.hemodynamics.sensors import Sensor
     from capnet.hemodynamics.simulation import simulate
     from capnet.hemodynamics.streaming import WavesFolder, simulate_to
@@ -56,7 +61,10 @@ __all__ = [
     "WavesFolder",
     "load_network",
     "load_pwdb_waves",
+    "pwdb_beats",
     "pwdb_quality",
+    "read_pwdb_haemodynamics",
+    "read_pwdb_release",
     "simulate",
     "simulate_to",
 ]
@@ -84,7 +92,10 @@ _HOMES = {
     "WavesFolder": "streaming",
     "load_network": "network",
     "load_pwdb_waves": "pwdb",
+    "pwdb_beats": "pwdb_clinic",
     "pwdb_quality": "pwdb",
+    "read_pwdb_haemodynamics": "pwdb_release",
+    "read_pwdb_release": "pwdb_release",
     "simulate": "simulation",
     "simulate_to": "streaming",
 }

@@ -19,7 +19,7 @@ from capnet.errors import ConfigError, ProtocolError, ShapeError
 from capnet.hemodynamics.catheters import Catheter, apply_catheter
 from capnet.hemodynamics.cohort import Cohort, stream
 from capnet.hemodynamics.cuffs import CuffModel, apply_cuff
-from capnet.hemodynamics.hybrid import hybrid
+from capnet.hemodynamics.hybrid import OLUFSEN, hybrid, with_wall
 from capnet.hemodynamics.population import Population
 from capnet.hemodynamics.sensors import Sensor, apply_sensor
 from capnet.hemodynamics.plethysmogram import PPG_SITES, PpgSite
@@ -50,7 +50,8 @@ _RATE: Final = 500.0
 _FORMAT: Final = "capnet clinic 2"
 
 Body = Literal["whole", "hybrid"]
-"""Which arteries are one-dimensional: all 116, or the aorta and one arm."""
+"""Which arteries are one-dimensional: all 116, or the aorta and one arm (and then with
+another author's wall)."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,8 +78,8 @@ class Clinic:
         pep_mean, pep_sd: Pre-ejection period (R peak to aortic flow), s.
         n: How many people are drawn, before the implausible are left out.
         seed: Not negative.
-        body: ``whole`` (116 arteries) or ``hybrid`` (aorta and left arm, everything
-            else lumped, see `capnet.hemodynamics.hybrid`).
+        body: ``whole`` (116 arteries) or ``hybrid``: aorta and left arm with the walls
+            of Olufsen 1999, everything else lumped (`capnet.hemodynamics.hybrid`).
         ppg_site: Where the pulse sensor sits: ``finger``, ``wrist`` or ``ear``.
         catheter: What measures the reference; by default nothing stands between the
             aortic wave and `Beats.reference`.
@@ -170,7 +171,8 @@ class Clinic:
     ) -> Waves:
         """Simulate everyone at one moment; progress counts all moments."""
         if self.body == "hybrid":
-            cohort = replace(cohort, bodies=hybrid(cohort.arteries()))
+            bodies = hybrid(with_wall(cohort.arteries(), OLUFSEN))
+            cohort = replace(cohort, bodies=bodies)
 
         def report(done: int, total: int) -> None:
             if progress is not None:

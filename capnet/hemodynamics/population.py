@@ -274,8 +274,20 @@ class Population:
         """Return healthy people of 25 to 75 whose pressures are those of real ones.
 
         Ejection time falls with heart rate as in people: 1.7 ms/bpm (Weissler 1961).
+        A large body has a large heart and a wide aorta, so that stroke volume and
+        diameter go together; how much, and that pulse wave velocity varies less among
+        healthy people than the database has it, are chosen so that the spread of
+        pressures comes nearer to that of healthy men (McEniery 2005).
         """
-        return cls(priors=Priors.calibrated(), deviates={"lvet": _LVET_WITH_HR})
+        return cls(
+            priors=Priors.calibrated(),
+            deviates={
+                "lvet": _LVET_WITH_HR,
+                "sv": Deviate(sd=0.7),
+                "dia": Deviate(0.0, 0.5, "sv", 1.0),
+                "pwv": Deviate(sd=0.6),
+            },
+        )
 
     @classmethod
     def older_clinic(cls) -> Self:
@@ -293,7 +305,8 @@ class Population:
                 "hr": Deviate(-0.5, 1.1),
                 "lvet": Deviate(0.35, 0.7, "hr", -0.7),
                 "pft": Deviate(0.5, 1.0),
-                "dia": Deviate(-0.3, 1.0),
+                "sv": Deviate(0.0, 0.8),
+                "dia": Deviate(-0.3, 0.6, "sv", 0.8),
             },
             arm=Arm(1.15, 0.25, 0.35, 0.30, 0.07),
         )

@@ -7,10 +7,12 @@ this library; the waves, as a reference; and where those waves are not what they
 
 import csv
 import io
+import re
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -43,6 +45,9 @@ __all__ = [
     "PwdbPeople",
     "PwdbQuality",
     "PwdbWaves",
+    "beat_length",
+    "choose_subjects",
+    "first_sample",
     "load_pwdb_waves",
     "pwdb_quality",
     "read_pwdb",
@@ -56,6 +61,14 @@ GEOMETRY: Final = "pwdb_geometry.npz"
 CONFIGS: Final = "pwdb_model_configs.csv"
 TEMPLATE: Final = "Q_template.csv"
 WAVES: Final = "pwdb_waves_500Hz.npz"
+_RELEASED: Final = ("geo.zip", "geo")
+_GEOMETRY_NAME: Final = re.compile(r"pwdb_geo_(\d{4})\.csv")
+_GEOMETRY_HEADING: Final = (
+    "seg_no,inlet_node,outlet_node,length,inlet_radius,outlet_radius,"
+    "peripheral_c,peripheral_r"
+)
+_LARGEST_TABLE: Final = 1 << 20
+"""Bytes of one body's table (PWDB's have 6 kB)."""
 
 _COLUMNS: Final = {
     "subject": "Subject Number",
@@ -137,8 +150,9 @@ def read_pwdb(folder: str | Path, subjects: Sequence[int] | None = None) -> Pwdb
     1 ms longer than 60/HR) and scaled to the volumes.
 
     Args:
-        folder: Holds ``pwdb_geometry.npz``, ``pwdb_model_configs.csv`` and
-            ``Q_template.csv``.
+        folder: Holds ``pwdb_model_configs.csv``, ``Q_template.csv``, and the geometry:
+            ``pwdb_geometry.npz``, or the official release's ``geo.zip`` or what is in
+            it (``geo/pwdb_geo_0001.csv`` ...).
         subjects: PWDB's subject numbers, in the order wanted; all by default.
 
     Raises:
@@ -148,15 +162,29 @@ def read_pwdb(folder: str | Path, subjects: Sequence[int] | None = None) -> Pwdb
         ConfigError: If a subject is in neither file, or ``subjects`` are no numbers.
     """
     folder = Path(folder)
-    table, (known, geometry) = _configs(folder / CONFIGS), _geometry(folder / GEOMETRY)
+
+    def inflow(p: Mapping[str, np.ndarray]) -> Inflow:
+        return _inflow(p, _template(folder / TEMPLATE), folder / CONFIGS)
+
+    return _read_people(folder, subjects, inflow)
+
+
+def _read_people(
+    folder: Path,
+    subjects: Sequence[int] | None,
+    inflow: Callable[[Mapping[str, np.ndarray]], Inflow],
+) -> PwdbPeople:
+    """Read people whose inflow follows from their parameters."""
+    place = _find_geometry(folder)
+    table, (known, geometry) = _configs(folder / CONFIGS), _geometry(place)
     everyone = np.union1d(table["subject"], known)
-    index = _chosen(everyone, subjects, folder / CONFIGS)
+    index = choose_subjects(everyone, subjects, folder / CONFIGS)
     rows = _rows(table["subject"], index, folder / CONFIGS)
     p = {name: values[rows] for name, values in table.items()}
     _check_parameters(p, folder / CONFIGS)
     network = load_network()
-    geo = geometry[_rows(known, index, folder / GEOMETRY)]
-    _check_geometry(geo, index, network, folder / GEOMETRY)
+    geo = geometry[_rows(known, index, place)]
+    _check_geometry(geo, index, network, place)
     length, inlet, outlet = (np.ascontiguousarray(geo[:, :, k]) for k in (3, 4, 5))
     capacity, total = geo[:, network.terminals, 6], geo[:, network.terminals, 7]
     n = len(network)
@@ -180,7 +208,7 @@ def read_pwdb(folder: str | Path, subjects: Sequence[int] | None = None) -> Pwdb
         k1=k1,
         k2=k2,
         blood=blood,
-        inflow=_inflow(p, _template(folder / TEMPLATE), folder / CONFIGS),
+        inflow=inflow(p),
         index=index,
     )
     parameters = {name: p[name] for name in _RECORDED}
@@ -198,7 +226,7 @@ def read_pwdb(folder: str | Path, subjects: Sequence[int] | None = None) -> Pwdb
 
 @dataclass(frozen=True, eq=False)
 class PwdbWaves:
-    """Reference waves of the Pulse Wave Database: one beat at four sites.
+    """Reference waves of the Pulse Wave Database: one beat at several sites.
 
     Each site's beat starts at its own foot, and a linear ramp was added to it so that
     it looks periodic.
@@ -206,17 +234,28 @@ class PwdbWaves:
     Attributes:
         index: PWDB's subject numbers. Shape (subject,).
         sampling_rate: Hz.
+        period: Duration of a beat, s. Shape (subject,).
         pressure: mmHg by site, NaN after the end. Shape (subject, time).
         flow: At the aortic root, ml/s. Shape (subject, time).
         start: When the first sample was taken, by site: s after aortic inflow began.
             Shape (subject,).
+        velocity, area: m/s and mm2 by site, where they were read. As ``pressure``.
+        ppg: Photoplethysmogram by site, no unit; it starts at its own foot, which
+            ``ppg_start`` tells as ``start`` does for the others.
     """
 
     index: Numbers
     sampling_rate: float
+    period: PerSubject
     pressure: Mapping[str, Float[np.ndarray, "subject time"]]
     flow: Float[np.ndarray, "subject time"]
     start: Mapping[str, PerSubject]
+    velocity: Mapping[str, Float[np.ndarray, "subject time"]] = field(
+        default_factory=dict
+    )
+    area: Mapping[str, Float[np.ndarray, "subject time"]] = field(default_factory=dict)
+    ppg: Mapping[str, Float[np.ndarray, "subject time"]] = field(default_factory=dict)
+    ppg_start: Mapping[str, PerSubject] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -259,20 +298,21 @@ def load_pwdb_waves(
     )
     order = _order(arrays["subject"], folder / WAVES)
     known = arrays["subject"][order]
-    index = _chosen(known, subjects, folder / WAVES)
+    index = choose_subjects(known, subjects, folder / WAVES)
     rows = order[_rows(known, index, folder / WAVES)]
     table = _configs(folder / CONFIGS)
     chosen = _rows(table["subject"], index, folder / CONFIGS)
     p = {name: values[chosen] for name, values in table.items()}
     _check_parameters(p, folder / CONFIGS)
-    beat = _milliseconds(p["hr"])
+    beat = beat_length(p["hr"])
     count = np.isfinite(arrays[_FLOW][rows]).sum(axis=1)
-    first = _first_sample(beat, count)
+    first = first_sample(beat, count)
     samples = arrays["start_sample"][rows].astype(np.float64) - 1.0
     start = first[:, None] * 1e-3 + samples / _RATE
     return PwdbWaves(
         index=index,
         sampling_rate=_RATE,
+        period=beat * 1e-3,
         pressure={
             site: arrays[name][rows].astype(np.float64)
             for site, name in _PRESSURES.items()
@@ -292,6 +332,7 @@ class PwdbQuality:
 
     Attributes:
         index: PWDB's subject numbers.
+        age: Years.
         mbp: Mean pressure asked for.
         settled: Mean pressure at the aortic root once everything has settled: the
             pressure asked for and what friction in the arteries takes.
@@ -304,6 +345,7 @@ class PwdbQuality:
     """
 
     index: Numbers
+    age: PerSubject
     mbp: PerSubject
     settled: PerSubject
     deficit: PerSubject
@@ -371,7 +413,10 @@ class PwdbQuality:
 
 
 def pwdb_quality(
-    folder: str | Path, subjects: Sequence[int] | None = None
+    folder: str | Path,
+    subjects: Sequence[int] | None = None,
+    *,
+    waves: PwdbWaves | None = None,
 ) -> PwdbQuality:
     r"""Tell the artefacts of the Pulse Wave Database.
 
@@ -381,16 +426,17 @@ def pwdb_quality(
     k = floor(6.5 s / T) - 1; the three factors were fitted to these same waves.
 
     Args:
-        folder: That of `read_pwdb`; with ``pwdb_waves_500Hz.npz`` in it the observed
-            artefacts are told too.
+        folder: That of `read_pwdb`; ``Q_template.csv`` is not asked for.
         subjects: PWDB's subject numbers; all by default.
+        waves: In which artefacts are observed, those of ``pwdb_waves_500Hz.npz`` in
+            the folder by default, if it is there.
 
     Raises:
         RecordError: If a file is missing or damaged, see `read_pwdb`.
         ConfigError: If a subject is not there.
     """
     folder = Path(folder)
-    people = read_pwdb(folder, subjects)
+    people = _read_people(folder, subjects, _steady_inflow)
     bodies, p = people.bodies, people.parameters
     mean = p["mbp"] * MMHG
     resistance = (p["mbp"] - p["pout"]) * MMHG / bodies.inflow.output
@@ -404,19 +450,22 @@ def pwdb_quality(
     )[:, bodies.network.terminals]
     root, brachial = np.full(len(mean), np.nan), np.full(len(mean), np.nan)
     earlier = np.zeros(len(mean), dtype=np.bool_)
-    if (folder / WAVES).is_file():
+    if waves is None and (folder / WAVES).is_file():
         waves = load_pwdb_waves(folder)
+    if waves is not None:
         rows = np.flatnonzero(np.isin(people.index, waves.index))
-        found = np.searchsorted(waves.index, people.index[rows])
+        order = np.argsort(waves.index)
+        found = order[np.searchsorted(waves.index, people.index[rows], sorter=order)]
         root[rows] = np.nanmean(waves.pressure["aortic_root"][found], axis=1)
         brachial[rows] = np.nanmean(waves.pressure["brachial"][found], axis=1)
         earlier[rows] = _ends_before_upstroke(
             waves.pressure["brachial"][found],
             waves.start["brachial"][found] * 1e3,
-            _milliseconds(p["hr"][rows]),
+            beat_length(p["hr"][rows]),
         )
     return PwdbQuality(
         index=people.index,
+        age=people.age,
         mbp=p["mbp"],
         settled=_steady_root(bodies, mean) / MMHG,
         deficit=1.08 * p["mbp"] * np.exp(-beats * period / (resistance * capacity)),
@@ -499,7 +548,9 @@ def _configs(path: Path) -> dict[str, np.ndarray]:
 
 def _is_finite(cell: str | None) -> bool:
     try:
-        return cell is not None and bool(np.isfinite(float(cell)))
+        # Python's own "1_0" is no number in a table
+        known = cell is not None and "_" not in cell
+        return known and bool(np.isfinite(float(cell or "nan")))
     except ValueError:
         return False
 
@@ -557,12 +608,21 @@ def _check_parameters(p: Mapping[str, np.ndarray], path: Path) -> None:
     refuse(p["mbp"] <= p["pout"], "mbp", f"more than {_COLUMNS['pout']}")
 
 
+def _find_geometry(folder: Path) -> Path:
+    """Return where the geometry lies, as one file or as the release has it."""
+    places = [folder / name for name in (GEOMETRY, *_RELEASED)]
+    return next((place for place in places if place.exists()), places[0])
+
+
 def _geometry(
     path: Path,
 ) -> tuple[Int[np.ndarray, " subject"], Float[np.ndarray, "subject segment column"]]:
     """Return subject numbers and geometry, in the order of the numbers."""
-    arrays = _arrays(path, ("geo", "subject"))
-    geo, subject = arrays["geo"], arrays["subject"]
+    if path.name in _RELEASED:
+        geo, subject = _released_geometry(path)
+    else:
+        arrays = _arrays(path, ("geo", "subject"))
+        geo, subject = arrays["geo"], arrays["subject"]
     if geo.ndim != 3 or geo.shape[1:] != (len(load_network()), 8):
         msg = (
             f"{path}: geo has shape {geo.shape}; wanted (subject, "
@@ -574,6 +634,64 @@ def _geometry(
         msg = f"{path} has {len(subject)} subject numbers for {len(geo)} bodies."
         raise RecordError(msg)
     return subject[order].astype(np.int64), geo[order].astype(np.float64)
+
+
+def _released_geometry(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read one table a subject, from an archive or a folder."""
+    bodies: list[np.ndarray] = []
+    subjects: list[int] = []
+    for name, text in _released_tables(path):
+        number = _GEOMETRY_NAME.fullmatch(name)
+        if number is None:
+            continue
+        heading, *lines = text.split("\n")
+        cells = [cell for line in lines[:-1] for cell in line.split(",")]
+        whole = len(lines) == len(load_network()) + 1 and lines[-1] == ""
+        if heading.replace(" ", "") != _GEOMETRY_HEADING or not whole:
+            msg = (
+                f"{path}, {name}: {len(lines) - 1} lines under {heading[:40]!r}; "
+                f"wanted {len(load_network())} under {_GEOMETRY_HEADING!r}. Fetch it "
+                "again."
+            )
+            raise RecordError(msg)
+        if len(cells) != 8 * (len(lines) - 1) or not all(map(_is_finite, cells)):
+            msg = f"{path}, {name} has a cell that is no number. Fetch it again."
+            raise RecordError(msg)
+        bodies.append(np.array(cells, dtype=np.float64).reshape(-1, 8))
+        subjects.append(int(number[1]))
+    if not bodies:
+        msg = f"{path} has no table pwdb_geo_0001.csv or so. Fetch it again."
+        raise RecordError(msg)
+    return np.stack(bodies), np.array(subjects)
+
+
+def _released_tables(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield names and texts of the tables of an archive or a folder."""
+    try:
+        if path.is_dir():
+            for file in sorted(path.iterdir()):
+                if file.is_file() and file.stat().st_size <= _LARGEST_TABLE:
+                    yield file.name, _text(path, file.name, file.read_bytes())
+            return
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                name = PurePosixPath(member.filename).name
+                if member.file_size <= _LARGEST_TABLE:
+                    yield name, _text(path, name, archive.read(member))
+    except (
+        *(OSError, EOFError, NotImplementedError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
+        msg = f"{path} cannot be read ({error}). Fetch it again."
+        raise RecordError(msg) from error
+
+
+def _text(path: Path, name: str, raw: bytes) -> str:
+    try:
+        return raw.decode("ascii").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        msg = f"{path}, {name} is no text ({error}). Fetch it again."
+        raise RecordError(msg) from error
 
 
 def _check_geometry(
@@ -603,7 +721,7 @@ def _check_geometry(
             raise RecordError(msg)
 
 
-def _chosen(
+def choose_subjects(
     known: Int[np.ndarray, " known"], subjects: Sequence[int] | None, path: Path
 ) -> Numbers:
     """Return the subject numbers asked for, after checking that they are there."""
@@ -644,12 +762,12 @@ def _template(path: Path) -> Float[np.ndarray, " sample"]:
     return flow[_ONSET:_END]
 
 
-def _milliseconds(hr: PerSubject) -> Int[np.ndarray, " subject"]:
+def beat_length(hr: PerSubject) -> Int[np.ndarray, " subject"]:
     """Return how many samples at 1 kHz a beat of the simulations has."""
     return np.floor(60e3 / hr).astype(np.int64) + 1
 
 
-def _first_sample(
+def first_sample(
     beat: Int[np.ndarray, " subject"], count: Int[np.ndarray, " subject"]
 ) -> PerSubject:
     """Return when the stored beat of the root begins, ms after the onset of flow.
@@ -667,6 +785,14 @@ def _first_sample(
     return first
 
 
+def _steady_inflow(p: Mapping[str, np.ndarray]) -> Inflow:
+    """Return the cardiac output without a pulse, for all that is steady."""
+    period = beat_length(p["hr"]) * 1e-3
+    ends = np.stack([np.zeros_like(period), period], axis=1)
+    output = p["sv"] * p["hr"] / 60e6
+    return Inflow(period, ends, np.tile(output[:, None], (1, 2)), p["subject"])
+
+
 def _inflow(
     p: Mapping[str, np.ndarray], template: Float[np.ndarray, " sample"], path: Path
 ) -> Inflow:
@@ -674,7 +800,7 @@ def _inflow(
 
     Upstroke, downstroke and backflow are stretched one by one, 1 ms apart.
     """
-    beat = _milliseconds(p["hr"])
+    beat = beat_length(p["hr"])
     closure = CLOSURE * p["lvet"]
     wrong = ~((p["pft"] > 0) & (p["pft"] < p["lvet"]) & (closure + 2.0 < beat))
     wrong |= ~((p["sv"] > 0) & (p["rfv"] > 0))

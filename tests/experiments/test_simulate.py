@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from capnet.hemodynamics import Cohort, LinearSolver, Waves, simulate
+from capnet.hemodynamics import (
+    Cohort,
+    LinearSolver,
+    Population,
+    Waves,
+    simulate,
+)
 from capnet.hemodynamics.targets import mceniery_2005
 from capnet.units import MMHG
 from experiments.ages import by_decade, printed, summary, waves_by_age
@@ -23,13 +29,15 @@ HYDRA = {f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("simulate")
-    return open_door("simulate", "cohort.n=60", "solver=linear", folder=home / "run")
+    some = ("cohort.n=60", "cohort.population=pwdb", "solver=linear")
+    return open_door("simulate", *some, folder=home / "run")
 
 
 @pytest.fixture(scope="module")
 def everyone():
     """The same people, all of them."""
-    return simulate(Cohort.sample(60, seed=0), LinearSolver(), sampling_rate=500.0)
+    cohort = Cohort.sample(60, seed=0, population=Population())
+    return simulate(cohort, LinearSolver(), sampling_rate=500.0)
 
 
 def rows_of(run, name="summary.csv"):

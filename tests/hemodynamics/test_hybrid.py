@@ -141,14 +141,15 @@ def test_people_stay_plausible_and_their_arms_another(cohort, small):
     assert 0.5 < apart < 4.0
 
 
-def test_both_solvers_agree_on_the_hybrid(small):
-    few = small.take(slice(3))
+def test_both_solvers_agree_on_the_hybrid():
+    people = textbook((35.0, 65.0))
+    few = dataclasses.replace(people, bodies=hybrid(people.arteries()))
     linear = simulate(few, LinearSolver(), SITES, sampling_rate=200.0)
     nonlinear = simulate(few, NonlinearSolver(), SITES, sampling_rate=200.0)
     assert nonlinear.converged.all()
     for site in SITES:
         change = linear.pressure(site) - nonlinear.pressure(site)
-        assert np.sqrt(np.nanmean(change**2)) < 0.6
+        assert np.sqrt(np.nanmean(change**2)) < 0.3
 
 
 def test_other_arteries_can_be_kept():

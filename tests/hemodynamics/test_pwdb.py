@@ -12,6 +12,7 @@ from capnet.hemodynamics.pwdb import load_pwdb_waves, pwdb_quality
 from capnet.hemodynamics.wall import stiffness
 from capnet.units import MMHG
 from tests.fakes.make_pwdb import make_pwdb, make_pwdb_waves
+from tests.fakes.make_pwdb_release import make_geometry
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +291,54 @@ def test_parameters_that_mean_nothing_are_named(spoilt, name, value, wanted):
         with pytest.raises(RecordError, match=rf"configs\.csv, subject 1: {wanted}"):
             read(spoilt)
     Cohort.from_pwdb(spoilt, [3, 7])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_geometry_of_the_release_is_the_same(tmp_path, packed):
+    whole = Cohort.from_pwdb(make_pwdb(tmp_path)).bodies
+    make_geometry(tmp_path, packed=packed)
+    found = Cohort.from_pwdb(tmp_path).bodies
+    for name in ("length", "inlet_radius", "outlet_radius"):
+        # five digits
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(whole, name), rtol=1e-4
+        )
+    np.testing.assert_allclose(found.beds.total, whole.beds.total, rtol=1e-4)
+
+
+def test_damaged_geometry_of_the_release_is_named(tmp_path):
+    make_geometry(make_pwdb(tmp_path))
+    path = tmp_path / "geo" / "pwdb_geo_0003.csv"
+    text = path.read_text()
+    for wrong, message in (
+        (text.replace("peripheral_r", "r"), r"geo_0003\.csv: 116 lines under 'seg_no"),
+        (text[: len(text) // 2], r"geo_0003\.csv: \d+ lines under"),
+        (text[:-1], r"geo_0003\.csv: 115 lines under"),
+        (text.replace("0.06,", "x,", 1), r"geo_0003\.csv has a cell that is no num"),
+        (text.replace("0.06,", "", 1), r"geo_0003\.csv has a cell that is no num"),
+        (text.replace("0.06,", "-0.06,", 1), "subject 3, segment 1 .*not positive"),
+        (text.replace("s", "\u00e9", 1), r"geo_0003\.csv is no text"),
+    ):
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(RecordError, match=message):
+            Cohort.from_pwdb(tmp_path)
+    path.unlink()
+    with pytest.raises(RecordError, match="geo lacks subject 3"):
+        Cohort.from_pwdb(tmp_path)
+    (tmp_path / "geo.zip").write_bytes(b"PK" + bytes(100))
+    with pytest.raises(RecordError, match=r"geo\.zip cannot be read"):
+        Cohort.from_pwdb(tmp_path)
+
+
+def test_quality_of_waves_that_were_read_elsewhere(folder, tmp_path):
+    make_pwdb(tmp_path)
+    (tmp_path / "Q_template.csv").unlink()
+    waves = load_pwdb_waves(folder, [7, 1])
+    quality = pwdb_quality(tmp_path, waves=waves)
+    there = pwdb_quality(folder)
+    assert quality.mismatched.tolist() == there.mismatched.tolist()
+    np.testing.assert_array_equal(quality.root_mean, there.root_mean)
+    np.testing.assert_array_equal(quality.age, [50.0, 25.0, 75.0])
 
 
 @pytest.mark.data

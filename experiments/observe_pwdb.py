@@ -37,11 +37,12 @@ def main(cfg: DictConfig) -> None:
     if given["release"] is None:
         waves = load_pwdb_waves(home)
     else:
-        sites = [*dict.fromkeys((*_LEAST, site))]
-        signals = ("pressure",) if given["ppg"] is None else ("pressure", "ppg")
-        if given["ppg"] is not None:
-            sites = [*dict.fromkeys((*sites, given["ppg"]))]
-        waves = read_pwdb_release(given["release"], sites=sites, signals=signals)
+        ppg = given["ppg"]
+        waves = read_pwdb_release(
+            given["release"],
+            sites=[*dict.fromkeys((*_LEAST, site, *([ppg] if ppg else [])))],
+            signals=("pressure", "ppg") if ppg else ("pressure",),
+        )
     quality = pwdb_quality(home, waves=waves)
     beats = pwdb_beats(waves, quality, site=site, ppg=given["ppg"])
     out = folder()

@@ -23,6 +23,7 @@ from capnet.models.classical import (
 )
 from capnet.models.controls import shuffled_ppg
 from capnet.models.estimator import Adaptable
+from capnet.models.svr import SVR
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.types import Calibration, CuffSite
@@ -129,6 +130,7 @@ def floors(source: Beats, test: Beats, shots: Shots) -> list[Prediction]:
         FittedGTF().fit(source),
         MovingAverage(site="brachial").fit(source),
         ridge,
+        SVR().fit(source),
     ]
     found = [floor.predict(test) for floor in plain]
     if shots.labelled is not None:

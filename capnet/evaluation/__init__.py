@@ -16,10 +16,19 @@ if TYPE_CHECKING:
     from capnet.evaluation.benchmark import benchmark_report
     from capnet.evaluation.console import evaluation_table, print_evaluation
     from capnet.evaluation.frame import predictions_frame
+    from capnet.evaluation.planning import (
+        ErrorParts,
+        aami_probability,
+        bias_half_width,
+        rmse_half_width,
+        sd_half_width,
+        subjects_needed,
+    )
     from capnet.evaluation.real_record import record_report
     from capnet.evaluation.report import render_report, write_report
 
 __all__ = [
+    "ErrorParts",
     "Evaluation",
     "FigureBlock",
     "Interval",
@@ -28,7 +37,9 @@ __all__ = [
     "Report",
     "Section",
     "TableBlock",
+    "aami_probability",
     "benchmark_report",
+    "bias_half_width",
     "compare_with_aami",
     "evaluate",
     "evaluation_table",
@@ -36,17 +47,26 @@ __all__ = [
     "print_evaluation",
     "record_report",
     "render_report",
+    "rmse_half_width",
+    "sd_half_width",
+    "subjects_needed",
     "verdict_lines",
     "write_report",
 ]
 
 _HOMES = {
+    "ErrorParts": "planning",
+    "aami_probability": "planning",
     "benchmark_report": "benchmark",
+    "bias_half_width": "planning",
     "evaluation_table": "console",
     "predictions_frame": "frame",
     "print_evaluation": "console",
     "record_report": "real_record",
     "render_report": "report",
+    "rmse_half_width": "planning",
+    "sd_half_width": "planning",
+    "subjects_needed": "planning",
     "write_report": "report",
 }
 

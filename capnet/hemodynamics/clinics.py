@@ -20,9 +20,9 @@ from capnet.hemodynamics.catheters import Catheter, apply_catheter
 from capnet.hemodynamics.cohort import Cohort, stream
 from capnet.hemodynamics.cuffs import CuffModel, apply_cuff
 from capnet.hemodynamics.hybrid import OLUFSEN, hybrid, with_wall
+from capnet.hemodynamics.plethysmogram import PPG_SITES, PpgSite
 from capnet.hemodynamics.population import Population
 from capnet.hemodynamics.sensors import Sensor, apply_sensor
-from capnet.hemodynamics.plethysmogram import PPG_SITES, PpgSite
 from capnet.hemodynamics.simulation import Solver, simulate
 from capnet.hemodynamics.spectra import evaluate
 from capnet.hemodynamics.visits import Apart, Moment, Visit
@@ -52,6 +52,9 @@ _FORMAT: Final = "capnet clinic 2"
 Body = Literal["whole", "hybrid"]
 """Which arteries are one-dimensional: all 116, or the aorta and one arm (and then with
 another author's wall)."""
+
+_PERFECT: Final = Catheter.perfect()
+_AT_ONCE: Final = Apart()
 
 _log = logging.getLogger(__name__)
 
@@ -100,8 +103,8 @@ class Clinic:
     seed: int
     body: Body = "whole"
     ppg_site: PpgSite = "finger"
-    catheter: Catheter = Catheter.perfect()
-    apart: Apart = Apart()
+    catheter: Catheter = _PERFECT
+    apart: Apart = _AT_ONCE
 
     def __post_init__(self) -> None:
         for name, kind in (("body", Body), ("ppg_site", PpgSite)):

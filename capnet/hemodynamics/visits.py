@@ -72,7 +72,8 @@ class Apart:
 
         def deviate(word: str) -> np.ndarray:
             drawn = stream(seed, "apart", moment, word).standard_normal(n)[who]
-            return np.clip(drawn, -_CLIP, _CLIP)
+            held: np.ndarray = np.clip(drawn, -_CLIP, _CLIP)
+            return held
 
         faster = np.exp(self.hr_sd * deviate("hr"))
         p["lvet"] = p["lvet"] - 1.7 * p["hr"] * (faster - 1.0)

@@ -21,19 +21,25 @@ if TYPE_CHECKING:
         RidgeShrunk,
     )
     from capnet.models.estimator import Adaptable, Estimator
+    from capnet.models.forest import RandomForest
+    from capnet.models.posterior import CuffPosterior
     from capnet.models.published import gtf, moving_average_csbp
+    from capnet.models.svr import SVR
     from capnet.models.zoo import load_model
 
 __all__ = [
     "OLS",
+    "SVR",
     "Adaptable",
     "BiLSTM",
     "CentralPressureModel",
+    "CuffPosterior",
     "Estimator",
     "FittedGTF",
     "MovingAverage",
     "PeripheralMinusConstant",
     "PublishedGTF",
+    "RandomForest",
     "Ridge",
     "RidgeAffine",
     "RidgeRefit",
@@ -49,16 +55,19 @@ _HOMES = {
     "Adaptable": "estimator",
     "BiLSTM": "bilstm",
     "CentralPressureModel": "central",
+    "CuffPosterior": "posterior",
     "Estimator": "estimator",
     "FittedGTF": "classical",
     "MovingAverage": "classical",
     "OLS": "classical",
     "PeripheralMinusConstant": "classical",
     "PublishedGTF": "classical",
+    "RandomForest": "forest",
     "Ridge": "classical",
     "RidgeAffine": "classical",
     "RidgeRefit": "classical",
     "RidgeShrunk": "classical",
+    "SVR": "svr",
     "anchor_mean": "anchor",
     "gtf": "published",
     "load_model": "zoo",

@@ -20,9 +20,17 @@ from capnet.models.estimator import (
     labelled,
     subject_weights,
 )
+from capnet.models.inputs import (
+    SCALARS,
+    Inputs,
+    named,
+    standard_scale,
+    true_pressures,
+    with_pp,
+)
 from capnet.models.published import gtf_beats, moving_average_beats
-from capnet.models.pulse import calibrated_pulse, source_wave, start_at_foot
-from capnet.prediction import Prediction, pressures
+from capnet.models.pulse import source_wave, start_at_foot
+from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.types import N_POINTS, BeatWaves, CuffSite, PerBeat
 
@@ -60,7 +68,7 @@ class PeripheralMinusConstant(Estimator):
         """Learn the three constants."""
         beats = labelled(beats, method=self.name)
         weight = subject_weights(beats.subject)
-        true, (sbp, dbp) = _truth(beats), beats.cuff.T
+        true, (sbp, dbp) = true_pressures(beats), beats.cuff.T
         lift = np.average(true[:, 2] - dbp, weights=weight)
         self.constants = (
             float(np.average(true[:, 0] - sbp, weights=weight)),
@@ -73,7 +81,7 @@ class PeripheralMinusConstant(Estimator):
         """Answer SBP, DBP, MAP and PP."""
         a, b, f = fitted(self.constants, method=self.name)
         sbp, dbp = beats.cuff.T
-        numbers = _with_pp(np.stack([sbp + a, dbp + b, dbp + f * (sbp - dbp)], axis=1))
+        numbers = with_pp(np.stack([sbp + a, dbp + b, dbp + f * (sbp - dbp)], axis=1))
         rows = answerable(beats)
         numbers = fill(rows, numbers[rows])
         return Prediction.from_pressures(self.name, beats, numbers, role=self.role)
@@ -89,14 +97,14 @@ class OLS(Estimator):
     def __init__(self) -> None:
         self.name = "OLS on scalars"
         self.coefficients: np.ndarray | None = None
-        self._age = 0.0
+        self._inputs = Inputs(SCALARS)
 
     def fit(self, beats: Beats) -> Self:
         """Learn one coefficient per scalar and output, and an intercept."""
         beats = labelled(beats, method=self.name)
-        self._age = _mean_age(beats)
+        self._inputs = Inputs.learn(SCALARS, beats)
         weight = np.sqrt(subject_weights(beats.subject))[:, None]
-        design, target = self._design(beats), _truth(beats)[:, :3]
+        design, target = self._design(beats), true_pressures(beats)[:, :3]
         self.coefficients = np.linalg.lstsq(weight * design, weight * target)[0]
         return self
 
@@ -104,37 +112,44 @@ class OLS(Estimator):
         """Answer SBP, DBP, MAP and PP."""
         coefficients = fitted(self.coefficients, method=self.name)
         rows = answerable(beats)
-        numbers = _with_pp(self._design(beats.take(rows)) @ coefficients)
+        numbers = with_pp(self._design(beats.take(rows)) @ coefficients)
         answer = fill(rows, numbers)
         return Prediction.from_pressures(self.name, beats, answer, role=self.role)
 
     def _design(self, beats: Beats) -> Float[np.ndarray, "beat 5"]:
         ones = np.ones((len(beats), 1))
-        return np.concatenate([ones, _scalars(beats, age=self._age)], axis=1)
+        return np.concatenate([ones, self._inputs.of(beats)], axis=1)
 
 
 class Ridge(Estimator):
     """Ridge regression: calibrated PPG wave and scalars -> aortic wave.
 
-    The 68 inputs (64 points of `calibrated_pulse`, HR, age, cuff SBP and DBP) are
+    The inputs (68: 64 points of `calibrated_pulse`, HR, age, cuff SBP and DBP) are
     standardised inside; one penalty for all 64 outputs is chosen by the error on
     left-out beats, or on left-out subjects as soon as a subject has several beats. An
     unknown age is replaced by the mean age of the training subjects.
+
+    Args:
+        source: What it looks at: ``ppg``, ``scalars``, ``ppg alone`` or the name of one
+            of ``beats.waves``, see `capnet.models.inputs.Inputs`. Beats without a cuff
+            reading are refused either way.
     """
 
-    def __init__(self) -> None:
-        self.name = "ridge"
+    def __init__(self, source: str = "ppg") -> None:
+        self.name = named("ridge", source)
+        self.source = source
         self._fit: _Linear | None = None
-        self._age = 0.0
+        self._inputs = Inputs(source)
 
     def fit(self, beats: Beats) -> Self:
-        """Learn 64 times 68 coefficients.
+        """Learn 64 coefficients an input.
 
         Raises:
             ProtocolError: If there are fewer than two labelled subjects.
+            RecordError: If the beats lack what the source reads.
         """
         beats = labelled(beats, method=self.name)
-        self._age = _mean_age(beats)
+        self._inputs = Inputs.learn(self.source, beats)
         target = np.asarray(beats.reference, dtype=np.float64)
         self._fit = _Linear(np.logspace(-1, 4, 11), method=self.name)
         self._fit.learn(self.inputs(beats), target, beats.subject)
@@ -157,10 +172,9 @@ class Ridge(Estimator):
         """The fitted linear function; an error before `fit`."""
         return fitted(self._fit, method=self.name)
 
-    def inputs(self, beats: Beats) -> Float[np.ndarray, "beat 68"]:
-        """Return the calibrated pulse and the four scalars, not standardised."""
-        scalars = _scalars(beats, age=self._age)
-        return np.concatenate([calibrated_pulse(beats), scalars], axis=1)
+    def inputs(self, beats: Beats) -> Float[np.ndarray, "beat input"]:
+        """Return what it looks at, not standardised."""
+        return self._inputs.of(beats)
 
 
 class RidgeAffine(Adaptable):
@@ -179,7 +193,7 @@ class RidgeAffine(Adaptable):
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source and forget any correction."""
-        self.ridge = Ridge().fit(beats)
+        self.ridge = Ridge(self.ridge.source).fit(beats)
         self.correction, self.k = (0.0, 1.0), 0
         return self
 
@@ -221,7 +235,7 @@ class RidgeShrunk(Adaptable):
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source and forget any correction."""
-        self.ridge = Ridge().fit(beats)
+        self.ridge = Ridge(self.ridge.source).fit(beats)
         self._rest, self.k = None, 0
         return self
 
@@ -266,7 +280,7 @@ class RidgeRefit(Adaptable):
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source."""
-        self.ridge, self.k = Ridge().fit(beats), 0
+        self.ridge, self.k = Ridge(self.ridge.source).fit(beats), 0
         return self
 
     def adapt(self, beats: Beats) -> Self:
@@ -275,7 +289,7 @@ class RidgeRefit(Adaptable):
         Raises:
             ProtocolError: If there are fewer than two labelled subjects.
         """
-        new = type(self)(Ridge().fit(beats))
+        new = type(self)(Ridge(self.ridge.source).fit(beats))
         new.k = len(labelled(beats, method=self.name).subjects)
         return new
 
@@ -453,11 +467,7 @@ class _Linear:
             raise ProtocolError(msg)
         weight = subject_weights(subject)
         if self._scale is None:
-            mean = np.average(inputs, axis=0, weights=weight)
-            spread = np.average((inputs - mean) ** 2, axis=0, weights=weight)
-            flat = spread <= 1e-12 * (1 + mean**2)
-            # A constant input says nothing; a scale of infinity leaves it out.
-            self._scale = mean, np.where(flat, np.inf, np.sqrt(spread))
+            self._scale = standard_scale(inputs, weight)
         folds = None
         if subjects < len(subject):
             splitter = GroupKFold(min(5, subjects))
@@ -482,28 +492,3 @@ def _hats(duration: PerBeat) -> Float[np.ndarray, "hertz beat harmonic"]:
     """Weights of linear interpolation from whole Hz to the harmonics of beats."""
     frequency = np.arange(1, N_POINTS // 2) / duration[:, None]
     return np.asarray(np.maximum(0.0, 1 - np.abs(frequency - _GRID)))
-
-
-def _scalars(beats: Beats, *, age: float) -> Float[np.ndarray, "beat 4"]:
-    """HR, age, cuff SBP, cuff DBP; ``age`` stands in for an unknown one."""
-    known = np.where(np.isfinite(beats.age), beats.age, age)
-    return np.stack([beats.hr, known, beats.cuff[:, 0], beats.cuff[:, 1]], axis=1)
-
-
-def _mean_age(beats: Beats) -> float:
-    """Mean age of the subjects whose age is known, 0 if there is none."""
-    known = np.isfinite(beats.age)
-    if not known.any():
-        return 0.0
-    weight = subject_weights(beats.subject)[known]
-    return float(np.average(beats.age[known], weights=weight))
-
-
-def _truth(beats: Beats) -> Float[np.ndarray, "beat 4"]:
-    """SBP, DBP, MAP, PP of the reference."""
-    return pressures(np.asarray(beats.reference, dtype=np.float64))
-
-
-def _with_pp(numbers: Float[np.ndarray, "beat 3"]) -> Float[np.ndarray, "beat 4"]:
-    """Append PP = SBP - DBP."""
-    return np.concatenate([numbers, numbers[:, :1] - numbers[:, 1:2]], axis=1)

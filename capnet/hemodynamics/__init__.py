@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from capnet.hemodynamics.clinics import Clinic
     from capnet.hemodynamics.cohort import Cohort
     from capnet.hemodynamics.cuffs import CuffModel
+    from capnet.hemodynamics.ecg import Ecg
+    from capnet.hemodynamics.episodes import Episode, Vasomotion
     from capnet.hemodynamics.linear import LinearSolver
     from capnet.hemodynamics.network import Network, load_network
     from capnet.hemodynamics.nonlinear import NonlinearSolver
@@ -32,9 +34,12 @@ if TYPE_CHECKING:
         read_pwdb_haemodynamics,
         read_pwdb_release,
     )
+    from capnet.hemodynamics.rhythm import Respiration, Rhythm
     from capnet.hemodynamics.sensors import Sensor
     from capnet.hemodynamics.simulation import simulate
     from capnet.hemodynamics.streaming import WavesFolder, simulate_to
+    from capnet.hemodynamics.strips import Heartbeats, Strip
+    from capnet.hemodynamics.trains import Train
     from capnet.hemodynamics.visits import Apart, Visit
     from capnet.hemodynamics.waves import Waves
 
@@ -47,15 +52,23 @@ __all__ = [
     "Cohort",
     "CuffModel",
     "Deviate",
+    "Ecg",
+    "Episode",
+    "Heartbeats",
     "LinearSolver",
     "Network",
     "NonlinearSolver",
     "NormalAge",
     "Population",
     "Priors",
+    "Respiration",
+    "Rhythm",
     "Sensor",
+    "Strip",
+    "Train",
     "Trend",
     "UniformAge",
+    "Vasomotion",
     "Visit",
     "Waves",
     "WavesFolder",
@@ -78,15 +91,23 @@ _HOMES = {
     "Cohort": "cohort",
     "CuffModel": "cuffs",
     "Deviate": "population",
+    "Ecg": "ecg",
+    "Episode": "episodes",
+    "Heartbeats": "strips",
     "LinearSolver": "linear",
     "Network": "network",
     "NonlinearSolver": "nonlinear",
     "NormalAge": "population",
     "Population": "population",
     "Priors": "population",
+    "Respiration": "rhythm",
+    "Rhythm": "rhythm",
     "Sensor": "sensors",
+    "Strip": "strips",
+    "Train": "trains",
     "Trend": "population",
     "UniformAge": "population",
+    "Vasomotion": "episodes",
     "Visit": "visits",
     "Waves": "waves",
     "WavesFolder": "streaming",

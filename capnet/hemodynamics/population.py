@@ -305,8 +305,8 @@ class Population:
                 "hr": Deviate(-0.5, 1.1),
                 "lvet": Deviate(0.35, 0.7, "hr", -0.7),
                 "pft": Deviate(0.5, 1.0),
-                "sv": Deviate(0.0, 0.8),
-                "dia": Deviate(-0.3, 0.6, "sv", 0.8),
+                "sv": Deviate(0.0, 1.0),
+                "dia": Deviate(-0.3, 0.8, "sv", 0.6),
             },
             arm=Arm(1.15, 0.25, 0.35, 0.30, 0.07),
         )

@@ -2,12 +2,14 @@
 
 ``python experiments/benchmark.py`` simulates the source and two target clinics, splits
 them, draws labels, writes manifest.json with a hash of everything, judges the floors in
-the source and under shift, and prints them with the bars and the limit of the cuff. It
-leaves benchmark.json, floors.csv, table.md, splits.json, report.html, pictures, and the
-beats to train on (beats/<clinic>/beats_*.npz).
+the source and under shift, and prints the bars, the clinic that is reported on and the
+limit of the cuff. Everything else is left in benchmark.json, floors.csv, table.md,
+splits.json, report.html, pictures, and the beats to train on
+(beats/<clinic>/beats_*.npz).
 
 ``open=locked`` judges on the locked clinic too. A release does so once: what it saw
-goes into a log before it is shown.
+goes into a log beside the frozen manifest before it is shown
+(`capnet.data.openings` says what that cannot prevent).
 """
 
 import json
@@ -30,11 +32,12 @@ from capnet.evaluation import Evaluation, benchmark_report, write_report
 from capnet.evaluation.bootstrap import draw_subjects
 from capnet.files import write_atomic
 from capnet.hemodynamics import Clinic
+from capnet.models.limit import CuffLimit
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER
 from capnet.types import Calibration
 from experiments import build
-from experiments.contest import Bar, Judged, Limit, bars, by_labels, contest, limit
+from experiments.contest import Bar, Judged, bars, by_labels, contest, limit
 from experiments.domains import (
     FORMAT,
     Source,
@@ -43,6 +46,7 @@ from experiments.domains import (
     described,
     differences,
     manifest,
+    manifest_hash,
     source_of,
     target_of,
     who,
@@ -52,20 +56,22 @@ from experiments.results import peak_memory, provenance, save_json
 from experiments.scoreboard import (
     added_lines,
     bars_table,
-    few_table,
     floors_frame,
-    floors_table,
+    limit_line,
     markdown,
     shift_figure,
+    summary_table,
 )
 from experiments.stages import beats_file
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
+_REPORTED: Final = 1
+"""Of the targets: dev, test and, when it is opened, locked."""
 
 _log = logging.getLogger(__name__)
 
 Results = dict[tuple[str, Calibration], Judged]
-Limits = dict[tuple[str, Calibration], Limit]
+Limits = dict[tuple[str, Calibration], CuffLimit]
 
 
 def _place(value: object, where: str) -> Path:
@@ -113,13 +119,23 @@ def _frozen(cfg: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found["format"] != FORMAT or not isinstance(found["clinics"], dict):
-            msg = f"{path} is of format {found['format']!r}; wanted {FORMAT!r}."
-            raise RecordError(msg)
+        kind, said, held = found["format"], found["hash"], manifest_hash(found)
     except (ValueError, KeyError, TypeError) as error:
         msg = f"{path} is no manifest ({error}); wanted one left by benchmark.py."
         raise RecordError(msg) from error
+    if kind != FORMAT or said != held:
+        msg = (
+            f"{path} is of format {kind!r} and says its hash is {said}, but its "
+            f"content has {held}; wanted {FORMAT!r} as benchmark.py left it. Restore "
+            "the file."
+        )
+        raise RecordError(msg)
     return dict(found)
+
+
+def _log_of(frozen: object) -> Path:
+    """Return where openings are logged: beside the manifest they belong to."""
+    return _place(frozen, "frozen").with_suffix(".opened.jsonl")
 
 
 def _check_opening(
@@ -144,15 +160,13 @@ def _check_opening(
             f"{frozen['locked']['settings']}. Give its settings back (locked.*)."
         )
         raise ProtocolError(msg)
-    check_unopened(_place(cfg["locked_log"], "locked_log"), capnet.__version__)
+    check_unopened(_log_of(cfg["frozen"]), capnet.__version__)
 
 
 def compared(found: Mapping[str, Any], frozen: Mapping[str, Any] | None) -> list[str]:
     """Say whether this run is the frozen benchmark."""
     if frozen is None:
-        return [
-            f"manifest {found['hash'][:16]}; there is no frozen one to compare with"
-        ]
+        return [f"manifest {found['hash'][:16]}, compared with none: no frozen one"]
     apart = [*differences(found, frozen)]
     if not apart:
         return [f"manifest {found['hash'][:16]}: identical to the frozen one"]
@@ -200,7 +214,7 @@ def _log_locked(
         "columns": ["method", "k", "wave RMSE", "SBP RMSE"],
         "shown": seen,
     }
-    log_opening(_place(cfg["locked_log"], "locked_log"), entry)
+    log_opening(_log_of(cfg["frozen"]), entry)
 
 
 def _leave(
@@ -251,8 +265,8 @@ def _leave(
 
 
 def _reported(targets: Sequence[Target]) -> str:
-    """Return the name of the clinic that is reported on: the second."""
-    return targets[1].clinic.name
+    """Return the name of the clinic that bars are about."""
+    return targets[_REPORTED].clinic.name
 
 
 def _keep_beats(out: Path, source: Source, targets: Sequence[Target]) -> None:
@@ -266,13 +280,23 @@ def _keep_beats(out: Path, source: Source, targets: Sequence[Target]) -> None:
             save_beats(beats, out / "beats" / target.clinic.name / beats_file(c))
 
 
-def _show(results: Results, limits: Limits, held: Sequence[Bar]) -> None:
-    for key, judged in results.items():
-        console.print(floors_table(key[0], judged, limits[key]))
-        console.print(few_table(key[0], judged))
-        for line in added_lines(judged.away.comparisons):
-            console.print(line, markup=False, highlight=False)
+def _show(
+    targets: Sequence[Target], results: Results, limits: Limits, held: Sequence[Bar]
+) -> None:
+    """Print the bars and the clinics that are reported on; the rest is in files."""
     console.print(bars_table(held))
+    for target in targets[_REPORTED:]:
+        name = target.clinic.name
+        of = {c: judged for (n, c), judged in results.items() if n == name}
+        console.print(summary_table(name, of, {c: limits[name, c] for c in of}))
+        for c, judged in of.items():
+            _say(f"calibration {c}:", limit_line(limits[name, c]))
+            _say(*(f"  {line}" for line in added_lines(judged.away.comparisons)))
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="benchmark")
@@ -316,10 +340,7 @@ def main(cfg: DictConfig) -> None:
         source, targets, calibrations, models, resamples=cfg.resamples, seed=cfg.seed
     )
     names = {t.clinic.name: t for t in targets}
-    limits = {
-        (name, c): limit(names[name], c, results[name, "exact"].away)
-        for name, c in results
-    }
+    limits = {(name, c): limit(names[name], c) for name, c in results}
     held = bars(results[_reported(targets), "exact"])
     if given["open"] is not None:
         _log_locked(given, targets[-1], results, said)  # before any number is seen
@@ -328,9 +349,12 @@ def main(cfg: DictConfig) -> None:
     seconds = time.monotonic() - begun
     notes = {"manifest": said["hash"], "seconds": round(seconds, 1), "config": given}
     report = _leave(out, targets, results, limits, held, notes=notes)
-    _show(results, limits, held)
-    for line in compared(said, frozen):
-        console.print(line, markup=False, highlight=False)
+    _show(targets, results, limits, held)
+    _say(*compared(said, frozen))
+    _say(
+        f"all clinics, metrics and k: {out / 'table.md'}; intervals: floors.csv; "
+        "hashes: manifest.json; who: splits.json"
+    )
     _log.info("done in %.0f s, peak %.2f GiB", seconds, peak_memory())
     print(report)
 

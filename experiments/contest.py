@@ -23,12 +23,8 @@ from capnet.models.classical import (
 from capnet.models.estimator import Adaptable, Estimator
 from capnet.models.forest import RandomForest
 from capnet.models.inputs import ALONE, SCALARS
-from capnet.models.posterior import (
-    CuffPosterior,
-    arm_pressures,
-    cuff_error,
-    posterior_covariance,
-)
+from capnet.models.limit import CuffLimit, cuff_limit
+from capnet.models.posterior import CuffPosterior, cuff_error
 from capnet.models.svr import SVR
 from capnet.prediction import Prediction
 from capnet.types import Calibration
@@ -38,7 +34,6 @@ from experiments.stages import check_unseen
 __all__ = [
     "Bar",
     "Judged",
-    "Limit",
     "bars",
     "by_labels",
     "contest",
@@ -65,20 +60,6 @@ class Judged:
     home: Evaluation
     away: Evaluation
     few: Evaluation
-
-
-class Limit(NamedTuple):
-    """What a reading of the cuff leaves open: a guide, no bound.
-
-    Attributes:
-        arm: Posterior SD of the arm's SBP given the cuff's SBP and DBP, mmHg.
-        shape: SBP RMSE that the ridge with every target label has with an exact cuff.
-        together: Both in quadrature: where methods with this cuff should end.
-    """
-
-    arm: float
-    shape: float
-    together: float
 
 
 class Bar(NamedTuple):
@@ -110,7 +91,8 @@ def contest(
         source: Where they learn.
         targets: Where they are judged.
         calibrations: Each on its own.
-        models: Further models, judged where their calibration is the same.
+        models: Further models, judged where their calibration is the same. Beside one
+            that has seen k labels stand the floors of the first draws of up to k.
         resamples: Of the subject bootstrap.
         seed: Of the subject bootstrap.
 
@@ -135,6 +117,10 @@ def contest(
                 check_unseen(model, test)
             rows = [floor.predict(test) for floor in fitted]
             rows += [*_all_labels(target, c), *(m.predict(test) for m in deep)]
+            corrected = [*_few(source, target, c)]
+            # A model that was given labels meets floors that were given as many.
+            most = max((m.k for m in deep), default=0)
+            rows += [p for p in corrected if p.k <= most and p.method.endswith(_FIRST)]
             keys = [(p.method, p.k) for p in rows]
             away = evaluate(
                 rows,
@@ -143,7 +129,7 @@ def contest(
                 seed=seed,
                 compare=[*_ablations(keys)],
             )
-            few = evaluate([*_few(source, target, c)], test, resamples=100, seed=seed)
+            few = evaluate(corrected, test, resamples=100, seed=seed)
             found[target.clinic.name, c] = Judged(home, away, few)
             _log.info("calibration %s, clinic %s: judged", c, target.clinic.name)
     return found
@@ -177,7 +163,11 @@ def _without_ppg() -> list[Estimator]:
 
 
 def _all_labels(target: Target, calibration: Calibration) -> Iterator[Prediction]:
-    """Yield what linear floors reach with the labels of all who are not held out."""
+    """Yield what linear floors reach with the labels of all who are not held out.
+
+    Their k is the number of people asked for a label, as that of a draw is; the gate
+    refuses a few of them.
+    """
     beats, test = target.everybody_else(calibration), target.test(calibration)
     sources = ["ppg", SCALARS, *([_RADIAL] if calibration == "exact" else [])]
     floors: list[Estimator] = [Ridge(s) for s in sources]
@@ -215,6 +205,7 @@ def _few(
 
 
 _DRAW: Final = ", draw "
+_FIRST: Final = f"{_DRAW}0"
 
 
 def by_labels(few: Evaluation) -> pd.DataFrame:
@@ -235,28 +226,19 @@ def by_labels(few: Evaluation) -> pd.DataFrame:
 _SHOWN: Final = ("wave_rmse", "sbp_rmse", "amplification_r2")
 
 
-def limit(target: Target, calibration: Calibration, exact: Evaluation) -> Limit:
+def limit(target: Target, calibration: Calibration) -> CuffLimit:
     """Return what a reading of a target's cuff leaves open of central SBP.
 
-    The prior is that of the held-out people's true arm pressures, the error that of the
-    clinic's cuff; what the shape leaves open is taken from the ridge with every target
-    label and an exact cuff. Methods that read HR, age and the pulse know a little more
-    of the arm than its cuff says, so they may end slightly below.
+    Learnt on all who are not held out, told on those who are.
 
     Args:
         target: The clinic.
         calibration: ``exact`` has no cuff error.
-        exact: The target's evaluation with an exact cuff.
     """
-    arm = arm_pressures(target.test(calibration).usable())
-    prior = np.cov(arm, rowvar=False)
     error = np.zeros((2, 2))
     if calibration != "exact":
         _, error = cuff_error(target.clinic.cuff)
-    left = float(np.sqrt(posterior_covariance(prior, error)[0, 0].clip(0.0)))
-    labels = max(s.k for s in exact.scores if s.method == Ridge().name)
-    shape = exact.score((Ridge().name, labels)).values["sbp_rmse"] or 0.0
-    return Limit(left, shape, float(np.hypot(left, shape)))
+    return cuff_limit(target.everybody_else("exact"), target.test("exact"), error)
 
 
 def bars(judged: Judged) -> list[Bar]:

@@ -32,6 +32,7 @@ __all__ = [
     "check_apart",
     "differences",
     "manifest",
+    "manifest_hash",
     "source_of",
     "target_of",
     "who",
@@ -41,10 +42,11 @@ FORMAT: Final = "capnet-cap-v1"
 HASHED: Final = (
     "SHA-256 of content. Clinics: their settings. People: index, age and every drawn "
     "parameter, to 9 digits. Beats: who, which, accepted or why not, pressures to "
-    "0.001 mmHg, PPG to 0.0001 of its height, times to 1 us. Splits and draws: the "
-    "names of the people. The same command on the same machine gives the same "
-    "digits, with any number of threads; on another one a last digit may round the "
-    "other way: then compare the means and SDs, which are not hashed."
+    "0.001 mmHg, PPG to 0.0001 of its height, raw windows to 0.001, times to 1 us. "
+    "Splits and draws: the names of the people. The same command on the same machine "
+    "gives the same digits, with any number of threads; on another one numbers differ "
+    "by 1e-11 mmHg or so and one may round the other way: then compare the means and "
+    "SDs, which are not hashed."
 )
 """What the hashes of a manifest are over, for whoever reads it."""
 
@@ -179,7 +181,13 @@ def manifest(
         "clinics": domains,
         "locked": {"settings": locked.hash()},
     }
-    return {"hash": words_hash(content), **content, "hashed": HASHED, "checks": checks}
+    said = {"hash": manifest_hash(content), **content}
+    return said | {"hashed": HASHED, "checks": checks}
+
+
+def manifest_hash(said: Mapping[str, Any]) -> str:
+    """Hash what a manifest says, without its own hash and what is not hashed."""
+    return words_hash({key: said[key] for key in said if key not in _ASIDE})
 
 
 def described(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -197,7 +205,7 @@ def differences(found: Any, frozen: Any, where: str = "") -> Iterator[str]:
     """Yield the places where two manifests differ, hashed content only."""
     if isinstance(found, Mapping) and isinstance(frozen, Mapping):
         for key in sorted({*found, *frozen}):
-            if not where and key in ("hash", "hashed", "checks"):
+            if not where and key in _ASIDE:
                 continue
             inside = f"{where}/{key}" if where else str(key)
             yield from differences(found.get(key), frozen.get(key), inside)
@@ -205,6 +213,8 @@ def differences(found: Any, frozen: Any, where: str = "") -> Iterator[str]:
         yield where
 
 
+_ASIDE: Final = ("hash", "hashed", "checks")
+"""Of a manifest: what is not compared."""
 _GROUPS: Final = ("pool", "unlabelled", "test")
 
 

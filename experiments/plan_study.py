@@ -3,8 +3,9 @@
 ``python experiments/plan_study.py`` lets a ridge learn on the virtual source and err on
 a virtual clinic, takes its errors of central SBP apart (shape, lasting and repeating
 part of the cuff, catheter), and says how many people a 95 % interval of a given width
-needs. It leaves plan.csv, plan.json and plan.png. Real people have to confirm the parts
-first: a pilot of a few dozen is the way.
+needs. Each site is read by its own kind of cuff (``cuffs``). It leaves plan.csv,
+plan.json and plan.png. It plans from virtual people: real ones have to confirm the
+parts first, and a pilot of a few dozen is the way.
 """
 
 import itertools
@@ -101,6 +102,8 @@ def parts_at(
     cuff: Calibration = "cuff SBP/DBP"
     ridge = Ridge().fit(home.observe(learnt, calibration=cuff, cuff_site=site))
     clinic, visit = target
+    # The parts are those of one reading, whatever the clinic averages.
+    clinic = replace(clinic, cuff=replace(clinic.cuff, readings=1))
 
     def seen(calibration: Calibration, day: int, who: Clinic = clinic) -> Beats:
         return who.observe(visit, calibration=calibration, cuff_site=site, draw=day)
@@ -122,10 +125,7 @@ def parts_at(
         raise ProtocolError(msg)
     exact_error, read_error, reference = (e[answered] for e in errors)
     parts = ErrorParts.estimate(
-        exact_error,
-        read_error,
-        reference=float(reference.std(ddof=1)),
-        readings=clinic.cuff.readings,
+        exact_error, read_error, reference=float(reference.std(ddof=1))
     )
     # A study sees the estimate less what the catheter shows, not less the truth.
     seen_bias = parts.bias - float(reference.mean())
@@ -268,6 +268,18 @@ def _numbers(given: Any, kind: type, *, where: str) -> list[Any]:
     return given
 
 
+def _cuffs(given: Any) -> dict[CuffSite, Any]:
+    """Return the cuff of each site."""
+    sites = get_args(CuffSite)
+    if not isinstance(given, dict) or not given or {*given} - {*sites}:
+        msg = (
+            f"cuffs is {given!r}; wanted a cuff for some of {', '.join(sites)}: "
+            "{brachial: clinic}."
+        )
+        raise ConfigError(msg)
+    return {site: given[site] for site in sites if site in given}
+
+
 @hydra.main(version_base="1.3", config_path="../configs", config_name="plan_study")
 @door
 def main(cfg: DictConfig) -> None:
@@ -276,21 +288,23 @@ def main(cfg: DictConfig) -> None:
     readings = _numbers(given["readings"], int, where="readings")
     widths = _numbers(given["half_widths"], float, where="half_widths")
     days = build.whole(given["days"], least=2, where="days")
-    named = build.words(given["cuff_sites"], where="cuff_sites")
-    cuffs: list[CuffSite] = [site for site in get_args(CuffSite) if site in named]
-    if not cuffs or {*named} - {*cuffs}:
-        msg = f"cuff_sites is {named}; wanted some of {', '.join(get_args(CuffSite))}."
-        raise ConfigError(msg)
+    cuffs = _cuffs(given["cuffs"])
     places = []
     for ppg in build.words(given["ppg_sites"], where="ppg_sites"):
         at = {"ppg_site": ppg}
         home = build.clinic(given["source"] | at)
         clinic = build.clinic(given["clinic"] | at | {"catheter": "perfect"})
         catheter = build.clinic(given["clinic"] | at | {"catheter": given["catheter"]})
+        read = {
+            site: build.clinic(
+                given["clinic"] | at | {"catheter": "perfect", "cuff": cuff}
+            )
+            for site, cuff in cuffs.items()
+        }
         source = home, people(home, show=cfg.progress)
-        target = clinic, people(clinic, show=cfg.progress)
-        for site in cuffs:
-            parts, n = parts_at(site, source, target, catheter, days=days)
+        visit = people(clinic, show=cfg.progress)
+        for site, by in read.items():
+            parts, n = parts_at(site, source, (by, visit), catheter, days=days)
             places.append(Place(ppg, site, parts, n))
             _log.info("%s: %s", places[-1].name, parts)
     if not places:

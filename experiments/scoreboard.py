@@ -1,7 +1,7 @@
 """How the frozen benchmark shows its numbers: tables for people, frames, a picture."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -12,19 +12,19 @@ from rich.text import Text
 
 from capnet.evaluation.evaluate import Evaluation, MethodScore, Paired
 from capnet.evaluation.wording import between, number, signed
+from capnet.models.limit import CuffLimit
 from capnet.prediction import DISCLAIMER
 from capnet.types import Calibration
-from experiments.contest import Bar, Judged, Limit, by_labels
+from experiments.contest import Bar, Judged, by_labels
 
 __all__ = [
     "added_lines",
     "bars_table",
-    "few_table",
     "floors_frame",
-    "floors_table",
     "limit_line",
     "markdown",
     "shift_figure",
+    "summary_table",
 ]
 
 _HEAD: Final = (
@@ -32,12 +32,12 @@ _HEAD: Final = (
     *("SBP SD", "SBP RMSE", "95 %", "PP RMSE", "ampl. R2", "95 % of R2"),
 )
 """``home``: RMSE in-domain, on held-out people of the source."""
-_LEFT_OUT: Final = "95 % of R2"
-"""Too much for a terminal; it is in table.md and floors.csv."""
 _STATISTICS: Final = (
     *("wave_rmse", "shape_rmse", "sbp_bias", "sbp_sd", "sbp_rmse", "pp_rmse"),
     "amplification_r2",
 )
+_NOTHING: Final = 1e-3
+"""mmHg: less is the noise of computing."""
 _BLUE, _RED, _GREY = "#0072B2", "#D55E00", "#6e7781"
 
 
@@ -57,6 +57,9 @@ def floors_frame(name: str, judged: Judged) -> pd.DataFrame:
         there = home.get(s.key)
         for what in ("wave_rmse", "sbp_rmse"):
             row[f"in_domain_{what}"] = _value(there, what)
+            span = there and there.intervals[what]
+            row[f"in_domain_{what}_low"] = span.low if span else np.nan
+            row[f"in_domain_{what}_high"] = span.high if span else np.nan
         for what in _STATISTICS:
             row[what] = _value(s, what)
             found = s.intervals.get(what)
@@ -104,13 +107,18 @@ def _title(name: str, e: Evaluation) -> str:
     )
 
 
-def limit_line(found: Limit) -> str:
+def limit_line(found: CuffLimit) -> str:
     """Say what the cuff leaves open."""
+    if found.cuff < _NOTHING:
+        return (
+            f"Information limit of an exact cuff: {found.shape:.2f} mmHg SD of central "
+            "SBP, for linear methods that know the clinic."
+        )
     return (
-        f"Information limit of the cuff: SD of the arm's SBP given its reading "
-        f"{found.arm:.2f}, with the SBP RMSE {found.shape:.2f} of the ridge with every "
-        f"target label and an exact cuff in quadrature: {found.together:.2f} mmHg. "
-        "HR, age and pulse tell a little of the arm too: a guide, no bound."
+        "Information limit of the cuff, SD in mmHg: the arm's SBP given reading, HR, "
+        f"age, pulse and its arrival {found.arm:.2f}; of central SBP that leaves "
+        f"{found.cuff:.2f}, an exact cuff {found.shape:.2f}, both in quadrature "
+        f"{found.together:.2f} mmHg. For linear methods that know the clinic."
     )
 
 
@@ -126,47 +134,57 @@ def added_lines(comparisons: Sequence[Paired]) -> list[str]:
     ]
 
 
-def floors_table(name: str, judged: Judged, open_: Limit) -> Table:
-    """Lay the floors out for a terminal."""
-    e = judged.away
+def summary_table(
+    name: str,
+    judged: Mapping[Calibration, Judged],
+    limits: Mapping[Calibration, CuffLimit],
+) -> Table:
+    """Lay one clinic out for a terminal: SBP in-domain and under shift.
+
+    Args:
+        name: Of the clinic.
+        judged: By calibration.
+        limits: By calibration.
+    """
+    one = next(iter(judged.values())).away
     table = Table(
-        title=_title(name, e),
+        title=f"Clinic {name}: SBP RMSE of {one.subjects} held-out virtual subjects",
         caption=Text(
-            "RMSE, bias and SD in mmHg; home: held-out people of the source; 95 % over "
-            f"subjects, {e.resamples} resamples. Rows with k > 0 know labels of the "
-            f"target. {limit_line(open_)} {DISCLAIMER}"
+            "mmHg; home: held-out people of the source; shift: this clinic, 95 % over "
+            f"subjects ({one.resamples} resamples); wave: wave RMSE under shift. Rows "
+            "with k > 0 know k labels of this clinic. Reference "
+            f"{one.reference_type}. {DISCLAIMER}"
         ),
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    shown = [head for head in _HEAD if head != _LEFT_OUT]
-    for head in shown:
-        words = [head] if head == "95 %" else head.split(" ", 1)
-        justify: Literal["left", "right"] = "left" if head == "method" else "right"
-        table.add_column("\n".join(words), justify=justify, no_wrap=True)
-    for cells in _cells(judged):
-        table.add_row(*map(Text, cells[: len(shown)]))
-    return table
-
-
-def few_table(name: str, judged: Judged) -> Table:
-    """Lay out what a few labels bring: mean over draws, their SD."""
-    table = Table(
-        title=f"{_title(name, judged.few)}: floors corrected by k labels",
-        caption="Wave and SBP RMSE, mmHg: mean over the draws, SD of the latter.",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    frame = by_labels(judged.few)
+    table.add_column("k", justify="right")
     table.add_column("method", no_wrap=True)
-    shots = sorted(frame["k"].unique())
-    for k in shots:
-        table.add_column(f"k = {k}\nwave / SBP", justify="right", no_wrap=True)
-    for method in frame["method"].unique():
-        table.add_row(method, *_few_cells(frame, method, shots))
+    for calibration in judged:
+        table.add_column(f"{calibration}\nhome", justify="right")
+        table.add_column("\nshift", justify="right", no_wrap=True)
+        table.add_column("\nwave", justify="right")
+    shown = [_summary(found) for found in judged.values()]
+    for key in dict.fromkeys(key for rows in shown for key in rows):
+        cells = [cell for rows in shown for cell in rows.get(key, ("", "", ""))]
+        table.add_row(str(key[1]), Text(key[0]), *map(Text, cells))
+    marks = [("", number(limits[c].together), "") for c in judged]
+    table.add_section()
+    table.add_row("", "limit of linear methods", *(m for pair in marks for m in pair))
     return table
+
+
+def _summary(judged: Judged) -> dict[tuple[str, int], tuple[str, str, str]]:
+    home = {s.key: s for s in judged.home.scores}
+    return {
+        s.key: (
+            number(_value(home.get(s.key), "sbp_rmse")),
+            f"{number(s.values['sbp_rmse'])} {between(s.intervals['sbp_rmse'])}",
+            number(s.values["wave_rmse"]),
+        )
+        for s in judged.away.scores
+    }
 
 
 def _few_cells(frame: pd.DataFrame, method: str, shots: Sequence[int]) -> list[str]:
@@ -195,11 +213,12 @@ def bars_table(bars: Sequence[Bar]) -> Table:
 
 def markdown(
     judged: Mapping[tuple[str, Calibration], Judged],
-    limits: Mapping[tuple[str, Calibration], Limit],
+    limits: Mapping[tuple[str, Calibration], CuffLimit],
     bars: Sequence[Bar],
 ) -> str:
     """Write every table in Markdown."""
-    parts = []
+    rows = [[b.what, b.figure, "pass" if b.passed else "FAIL"] for b in bars]
+    parts = ["## Bars", _grid(("what", "figure", ""), rows)]
     for key, found in judged.items():
         shots = sorted({s.k for s in found.few.scores})
         frame = by_labels(found.few)
@@ -207,6 +226,8 @@ def markdown(
         heads = ["method", *(f"k = {k}: wave / SBP" for k in shots)]
         parts += [
             f"## {_title(key[0], found.away)}",
+            "RMSE, bias and SD in mmHg; home: held-out people of the source. Rows with "
+            "k > 0 know k labels of this clinic.",
             _grid(_HEAD, _cells(found)),
             limit_line(limits[key]),
             "\n".join(f"- {line}" for line in added_lines(found.away.comparisons)),
@@ -214,9 +235,7 @@ def markdown(
             "of the latter:",
             _grid(heads, few),
         ]
-    rows = [[b.what, b.figure, "pass" if b.passed else "FAIL"] for b in bars]
-    parts += ["## Bars", _grid(("what", "figure", ""), rows), DISCLAIMER]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part for part in [*parts, DISCLAIMER] if part) + "\n"
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -227,7 +246,7 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def shift_figure(
     name: str,
     judged: Mapping[Calibration, Judged],
-    limits: Mapping[Calibration, Limit],
+    limits: Mapping[Calibration, CuffLimit],
 ) -> Figure:
     """Draw the SBP RMSE of each floor in-domain and under shift, one panel a cuff.
 
@@ -248,7 +267,7 @@ def shift_figure(
         ax.hlines(rows, low, high, color=_RED, lw=4, alpha=0.3)
         ax.plot(away, rows, "s", color=_RED, ms=5, label=f"clinic {name} [95 %]")
         ax.plot(home, rows, "o", mfc="none", color=_BLUE, ms=6, label="in-domain")
-        if limits[calibration].arm > 0:
+        if limits[calibration].cuff > _NOTHING:
             together = limits[calibration].together
             ax.axvline(together, color=_GREY, ls="--", lw=1, label="limit of the cuff")
         names = [

@@ -1,8 +1,10 @@
 """What is frozen in a benchmark: who is for what, whose labels are drawn, and hashes.
 
 A hash here is of content, not of bytes: numbers are rounded far below what any score
-could tell but far above what another order of summation changes, so that one thread or
-two, float32 or float64, give the same digits.
+could tell but far above what another order of summation in double precision changes.
+One command gives the same hash on any number of threads. Another processor or library
+may still move a number across a rounding edge, so that a hash which differs there says
+"not the same bits", not "wrong".
 """
 
 import hashlib
@@ -38,6 +40,9 @@ _DECIMALS: Final[Mapping[str, int]] = {
     "duration": 6,
     "features": 6,
     "age": 6,  # years
+    "raw": 3,  # the sensor's unit
+    "start": 4,  # samples
+    "stop": 4,
 }
 _WORDS: Final = ("subject", "beat", "cuff_site", "accepted", "reason")
 _NAN: Final = np.iinfo(np.int64).min
@@ -134,7 +139,7 @@ def beats_hash(beats: Beats) -> str:
     """Hash a table of beats: every row that an estimator or a judge reads.
 
     Pressures count to 0.001 mmHg, the PPG to 0.0001 of its height, times to 1 us, ages
-    to 1e-6 years. Raw windows do not count: the PPG follows from them.
+    to 1e-6 years, raw windows to 0.001 of their unit, places in them to 1e-4 samples.
 
     Raises:
         ShapeError: If a number is infinite.

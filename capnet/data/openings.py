@@ -1,12 +1,18 @@
 """The log of a locked clinic: each release may look once, and what it saw is written.
 
-No file can keep anybody from simulating the clinic by other means. This keeps an honest
-user from looking twice without noticing, and a reader can see how often it was done.
+It keeps an honest user from looking twice without noticing: from whatever folder, with
+two runs at once, with one killed in the middle. Under version control it lets a reader
+see how often it was done. It cannot prevent what is done on purpose: a clinic's
+settings are public, so that it can be simulated by other means or under another name;
+a log can be deleted, edited, or begun anew beside a copy of the manifest; a version can
+be renamed.
 """
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +82,23 @@ def log_opening(path: Path, entry: Mapping[str, Any]) -> None:
         ProtocolError: If this release has opened the locked clinic already.
         RecordError: If the log cannot be read.
     """
-    check_unopened(path, entry["version"])
-    path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(dict(entry), sort_keys=True, allow_nan=False)
-    with path.open("a", encoding="utf-8") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Of two runs that end together one must see what the other wrote.
+    with path.open("a", encoding="utf-8") as file, _alone(file.fileno()):
+        check_unopened(path, entry["version"])
         file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def _alone(handle: int) -> Iterator[None]:
+    """Hold a file for oneself; a process that dies lets go."""
+    if sys.platform == "win32":  # pragma: no cover
+        yield  # no such lock there: two runs at once could both write
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield  # closing the file lets go

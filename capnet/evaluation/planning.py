@@ -2,13 +2,19 @@ r"""How many people a study of central pressure needs, from the parts of its err
 
 The error of one person's central SBP is a sum of independent parts: what the shape of
 the pulse does not tell, the part of the cuff's error that stays with the person, the
-part that is new with each of m readings, and the error of the catheter it is held
-against. A study sees their sum,
+part that is new with each of m readings (the cuff taken off and the arm put down
+between them: what a sitting has in common, no reading in it averages away), and the
+error of the catheter it is held against. A study sees their sum,
 
 .. math:: \sigma^2 = \sigma_{shape}^2 + \sigma_{persistent}^2 + \sigma_{repeat}^2 / m
     + \sigma_{reference}^2,
 
-so that more readings cannot replace people, and neither can make up for the reference.
+so that more readings cannot replace people, and neither can make up for the reference:
+it widens what a study sees of the SD and the RMSE and never averages away. An error
+that all catheters of a study share moves the bias, and no number of people shows it.
+
+Half-widths are those of a study that sees the SD it was planned with; about half of all
+studies see a larger one.
 """
 
 from collections.abc import Callable
@@ -47,7 +53,7 @@ class ErrorParts:
         reference: Of the catheter that it is held against, mmHg.
 
     Raises:
-        ConfigError: If a standard deviation is negative, or no number is finite.
+        ConfigError: If a standard deviation is negative, or a number is not finite.
     """
 
     bias: float
@@ -69,7 +75,6 @@ class ErrorParts:
         read: Float[np.ndarray, "subject day"],
         *,
         reference: float,
-        readings: int = 1,
     ) -> Self:
         """Estimate the parts from people seen on several days, by moments.
 
@@ -81,9 +86,8 @@ class ErrorParts:
 
         Args:
             exact: Error of central SBP with exact arm pressures, mmHg.
-            read: With the cuff's readings, on the same days, mmHg.
+            read: With one reading of the cuff on the same days, mmHg.
             reference: Standard deviation of the catheter's error, mmHg.
-            readings: How many readings each of those averages.
 
         Raises:
             ShapeError: If there are fewer than two people or days, the two are not of
@@ -106,7 +110,7 @@ class ErrorParts:
             bias=float(read.mean()),
             shape=float(np.sqrt(exact.var(axis=0, ddof=1).mean())),
             persistent=float(np.sqrt(max(0.0, (between - within) / days))),
-            repeat=float(np.sqrt(within * readings)),
+            repeat=float(np.sqrt(within)),
             reference=reference,
         )
 

@@ -17,17 +17,18 @@ import numpy as np
 
 from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.electronics import normals
-from capnet.hemodynamics.rhythm import envelope, oscillation
+from capnet.hemodynamics.episodes import envelope
+from capnet.hemodynamics.oscillations import oscillation
 from capnet.hemodynamics.transients import EJECTIONS, LEVELS
 
 __all__ = [
-    "Beats",
     "Body",
+    "Contractions",
     "Tone",
     "corner_of",
     "lead_on",
     "locate",
-    "no_beats",
+    "no_contractions",
     "weight_of",
 ]
 
@@ -47,6 +48,8 @@ _EARLIEST_FLOW: Final = 0.03
 """s from R peak to flow, at least."""
 _MEMORY: Final = 5.0
 """s over which flow makes the working pressure."""
+_SERVO: Final = 15.0
+"""s within which vessels under a lasting pressure, and the light, find their level."""
 _LEVELS: Final = np.array(LEVELS)
 _EJECTIONS: Final = np.array(EJECTIONS)
 
@@ -58,6 +61,7 @@ class Body(NamedTuple):
         interval, volume, lvet: Of a beat at rest: s, ml, s.
         pep, pep_sd: s.
         stroke: See `RespirationDraw`.
+        held: Mean of the bed's volume at rest, pulse heights.
         key: Of the counted random numbers.
         decay, tail, area, resistance: See `Responses`.
     """
@@ -68,6 +72,7 @@ class Body(NamedTuple):
     pep: float
     pep_sd: float
     stroke: float
+    held: float
     key: int
     decay: np.ndarray
     tail: np.ndarray
@@ -85,16 +90,19 @@ class Tone(NamedTuple):
     effects: np.ndarray
 
 
-class Beats(NamedTuple):
-    """Beats on their way through the kernels; see `capnet.hemodynamics.strips`.
+class Contractions(NamedTuple):
+    """What the kernels know of each contraction of a heart, in the order of time.
 
     Attributes:
         r_peak, ectopic, phase: From the rhythm; s, and cycles of respiration.
-        onset, interval, volume, ejection, tone, level: What follows.
+        onset, interval, volume, ejection, tone, level: What follows; see
+            `capnet.hemodynamics.strips.Heartbeats`.
         decay: Time constant of the reservoir from this beat on, s.
         size: Of the transient, ml: the stroke volume, corrected for interpolation.
         carried: What the reservoir's decay amounts to at the beginning of the beat's
             transient, its own included. Shape (beat, channel).
+        drift: What the bed has held above its mean at rest, over `_SERVO`, pulse
+            heights.
     """
 
     r_peak: np.ndarray
@@ -109,14 +117,15 @@ class Beats(NamedTuple):
     decay: np.ndarray
     size: np.ndarray
     carried: np.ndarray
+    drift: np.ndarray
 
 
-def no_beats(count: int, channels: int) -> Beats:
-    """Return room for some beats, of which nothing is known."""
-    arrays = {name: np.full(count, np.nan) for name in Beats._fields}
+def no_contractions(count: int, channels: int) -> Contractions:
+    """Return room for some contractions, of which nothing is known."""
+    arrays = {name: np.full(count, np.nan) for name in Contractions._fields}
     arrays["ectopic"] = np.zeros(count, dtype=np.bool_)
     arrays["carried"] = np.full((count, channels), np.nan)
-    return Beats(**arrays)
+    return Contractions(**arrays)
 
 
 @compiled()
@@ -177,12 +186,13 @@ def _filled(interval: float, systole: float) -> float:
 @compiled()
 @no_type_check
 def lead_on(
-    body: Body, tone: Tone, slot: np.ndarray, beats: Beats, state: np.ndarray
+    body: Body, tone: Tone, slot: np.ndarray, beats: Contractions, state: np.ndarray
 ) -> None:
     """Fill in what follows from R peaks, beat by beat.
 
     The state is the last R peak, its onset, the flow of the last seconds as a part of
-    that at rest, the last time constant, and the reservoir's decay of each channel.
+    that at rest, the last time constant, what the bed holds above its mean at rest, and
+    the reservoir's decay of each channel.
     """
     channels = beats.carried.shape[1]
     effect, noise, tail = np.empty(5), np.empty(1), np.empty(channels)
@@ -215,24 +225,30 @@ def lead_on(
         level = now * state[2]
         cell, place = locate(body.resistance, level, now, ejection)
         tail[:] = 0.0
-        decay = area = whole = 0.0
+        decay = area = whole = held = 0.0
         for corner in range(8):
             weight = weight_of(corner, place)
             i, j, m = corner_of(corner, cell)
             decay += weight * body.decay[i, j]
             for c in range(channels):
                 tail[c] += weight * body.tail[i, j, m, c]
-            area += weight * body.area[i, j, m]
+            area += weight * body.area[i, j, m, 0]
             whole += weight * (
-                body.area[i, j, m] + body.tail[i, j, m, 0] * body.decay[i, j]
+                body.area[i, j, m, 0] + body.tail[i, j, m, 0] * body.decay[i, j]
+            )
+            held += weight * (
+                body.area[i, j, m, -1] + body.tail[i, j, m, -1] * body.decay[i, j]
             )
         # mean pressure goes with flow and resistance between the states of the grid too
         size = volume * whole / (area + tail[0] * decay)
         left = math.exp(-(onset - state[1]) / state[3])
         for c in range(channels):
-            state[4 + c] = state[4 + c] * left + size * tail[c]
-            beats.carried[k, c] = state[4 + c]
+            state[5 + c] = state[5 + c] * left + size * tail[c]
+            beats.carried[k, c] = state[5 + c]
+        excess = size * held / interval - body.held
+        state[4] += (1.0 - math.exp(-interval / _SERVO)) * (excess - state[4])
         state[0], state[1], state[3] = time, onset, decay
         beats.onset[k], beats.interval[k], beats.volume[k] = onset, interval, volume
         beats.ejection[k], beats.tone[k] = ejection, now
         beats.level[k], beats.decay[k], beats.size[k] = level, decay, size
+        beats.drift[k] = state[4]

@@ -9,6 +9,7 @@ can be read from the rest.
 """
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, Self, no_type_check
 
 import numpy as np
@@ -16,7 +17,7 @@ from jaxtyping import Bool, Float, Float32, Int, Shaped
 
 from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.electronics import normals
-from capnet.hemodynamics.rhythm import check_ranges, draw_ranges
+from capnet.hemodynamics.ranges import check_ranges, draw_ranges
 from capnet.hemodynamics.sensors import Range
 
 __all__ = ["Ecg", "EcgDraw", "electrocardiogram"]
@@ -50,8 +51,18 @@ _T: Final = 4
 """Row of the T wave."""
 _REACH: Final = 4.0
 """SDs beyond which a Gaussian is left out (3e-4 of it)."""
-_SETTINGS: Final = ("amplitude", "t_wave", "qtc", "modulation", "wander", "noise")
-"""Of an ECG, in the order in which the kernel wants them."""
+_SETTINGS: Final = MappingProxyType(
+    {
+        "amplitude": (0.0, 10.0),
+        "t_wave": (0.0, 10.0),
+        "qtc": (0.25, 0.7),
+        "modulation": (0.0, 1.0),
+        "wander": (0.0, 10.0),
+        "noise": (0.0, 10.0),
+    }
+)
+"""Of an ECG, in the order in which the kernel wants them, and what they may reach: with
+a longer QT the T wave would end after `AFTER`."""
 BEFORE: Final = 0.3
 """s by which a beat's ECG begins before its R peak, at most."""
 AFTER: Final = 1.0
@@ -96,7 +107,8 @@ class Ecg:
         amplitude, t_wave, qtc, modulation, wander, noise: See `EcgDraw`.
 
     Raises:
-        ConfigError: If a range is upside down or negative; the message names it.
+        ConfigError: If a range is upside down or impossible; the message says
+            which.
     """
 
     amplitude: Range = (0.7, 1.6)
@@ -107,7 +119,7 @@ class Ecg:
     noise: Range = (0.004, 0.02)
 
     def __post_init__(self) -> None:
-        check_ranges("the ECG", vars(self))
+        check_ranges("the ECG", self, _SETTINGS)
 
     def draw(self, n: int, rng: np.random.Generator) -> EcgDraw:
         """Draw the ECGs of n people; the first ones do not depend on n."""

@@ -10,18 +10,16 @@ slower ones.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Final, Self
+from types import MappingProxyType
+from typing import Final, Self, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from capnet.errors import ConfigError
-from capnet.hemodynamics.rhythm import (
-    Lines,
-    check_ranges,
-    draw_lines,
-    draw_ranges,
-)
+from capnet.hemodynamics.compiled import compiled
+from capnet.hemodynamics.oscillations import Lines, draw_lines
+from capnet.hemodynamics.ranges import check_ranges, draw_ranges
 from capnet.hemodynamics.sensors import Range
 
 __all__ = [
@@ -30,6 +28,7 @@ __all__ = [
     "Vasomotion",
     "VasomotionDraw",
     "draw_episodes",
+    "envelope",
 ]
 
 EFFECTS: Final = ("hr", "sv", "tone", "ejection", "pep")
@@ -44,6 +43,14 @@ _LIMITS: Final = {
 }
 """What factors may be: pulses are known for tones and ejection times within these."""
 
+_PRESSURES: Final = (0.475, 1.9)
+"""Working pressures above outflow pressure, parts of that at rest, for which pulses are
+known: half a cell beyond `capnet.hemodynamics.transients.LEVELS`."""
+_STRONGEST: Final = 2.0
+"""Standard deviations at which a person's strength is held, either way."""
+
+_VESSELS: Final = MappingProxyType({"mayer": (0.0, 0.1), "slow": (0.0, 0.1)})
+"""What the ranges of vasomotion may reach."""
 _MAYER: Final = (0.07, 0.13)
 """Hz."""
 _SLOW: Final = (0.005, 0.05)
@@ -103,16 +110,27 @@ class Episode:
         if not 0.0 <= self.spread <= 0.5:
             msg = f"episode {self.name!r} has spread {self.spread:g}; wanted 0 to 0.5."
             raise ConfigError(msg)
+        usual = self.hr * self.sv * self.tone
+        most = usual ** (1.0 + _STRONGEST * self.spread)
+        if not _PRESSURES[0] <= most <= _PRESSURES[1]:
+            msg = (
+                f"episode {self.name!r} multiplies pressure above outflow pressure by "
+                f"hr sv tone = {usual:g}, by {most:g} in who answers most; wanted "
+                f"{_PRESSURES[0]:g} to {_PRESSURES[1]:g}. Let one make up for another."
+            )
+            raise ConfigError(msg)
 
     @classmethod
     def exercise(cls, start: float, duration: float) -> Self:
-        """Return moderate dynamic exercise: output doubled, resistance halved.
+        """Return moderate dynamic exercise: output doubled, resistance down by 40 %.
 
         About 50 % of maximal uptake: heart rate 70 to 115, stroke volume +20 %, mean
         pressure +10 mmHg (Higginbotham 1986, doi:10.1161/01.RES.58.2.281); pre-ejection
         period and ejection time shorten. Rounded; an assumption for older people.
+        Systolic pressure rises by some 10 mmHg in the aorta and 20 in the arm, which is
+        less than in people.
         """
-        return cls("exercise", start, duration, 60.0, 120.0, 1.65, 1.2, 0.56, 0.78, 0.7)
+        return cls("exercise", start, duration, 60.0, 120.0, 1.65, 1.2, 0.59, 0.78, 0.7)
 
     @classmethod
     def cold_pressor(cls, start: float, duration: float) -> Self:
@@ -120,13 +138,13 @@ class Episode:
 
         Size as in Victor 1987 (doi:10.1161/01.HYP.9.5.429), rounded.
         """
-        return cls("cold pressor", start, duration, 30.0, 60.0, 1.08, 0.98, 1.28)
+        return cls("cold pressor", start, duration, 30.0, 60.0, 1.08, 0.98, 1.2)
 
     @classmethod
     def vasopressor(cls, start: float, duration: float) -> Self:
         """Return phenylephrine: resistance rises, heart rate falls by reflex.
 
-        The size, mean pressure up by a fifth, is an assumption.
+        The size, mean pressure up by a sixth, is an assumption.
         """
         return cls(
             *("vasopressor", start, duration, 60.0, 300.0),
@@ -192,7 +210,7 @@ def draw_episodes(
 ) -> EpisodeDraw:
     """Draw how strongly n people answer; the first ones do not depend on n."""
     strengths = [
-        1.0 + episode.spread * np.clip(part.standard_normal(n), -2.0, 2.0)
+        1.0 + episode.spread * np.clip(part.standard_normal(n), -_STRONGEST, _STRONGEST)
         for episode, part in zip(episodes, rng.spawn(len(episodes)), strict=True)
     ]
     logs = [[math.log(getattr(e, name)) for name in EFFECTS] for e in episodes]
@@ -204,6 +222,25 @@ def draw_episodes(
         times=np.reshape(np.array(times, dtype=np.float64), (len(episodes), 4)),
         effects=strength[:, :, None] * effects,
     )
+
+
+@compiled()
+@no_type_check
+def envelope(times: np.ndarray, time: float) -> float:
+    """Return how far an episode is on, 0..1: half cosines up and down.
+
+    Args:
+        times: Beginning, duration of the rise, end, duration of the fall; s.
+        time: s.
+    """
+    begin, rise, end, fall = times
+    if time <= begin or time >= end + fall:
+        return 0.0
+    if time < begin + rise:
+        return 0.5 - 0.5 * math.cos(math.pi * (time - begin) / rise)
+    if time > end:
+        return 0.5 + 0.5 * math.cos(math.pi * (time - end) / fall)
+    return 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,13 +288,7 @@ class Vasomotion:
     slow: Range = (0.01, 0.05)
 
     def __post_init__(self) -> None:
-        check_ranges("vasomotion", {"mayer": self.mayer, "slow": self.slow})
-        if max(self.mayer[1], self.slow[1]) > 0.1:
-            msg = (
-                f"vasomotion reaches {max(self.mayer[1], self.slow[1]):g}; wanted at "
-                "most 0.1."
-            )
-            raise ConfigError(msg)
+        check_ranges("vasomotion", self, _VESSELS)
 
     @classmethod
     def none(cls) -> Self:
@@ -267,7 +298,7 @@ class Vasomotion:
     def draw(self, n: int, rng: np.random.Generator) -> VasomotionDraw:
         """Draw the vasomotion of n people; the first ones do not depend on n."""
         rest, fast_lines, slow_lines = rng.spawn(3)
-        drawn = draw_ranges(self, ("mayer", "slow"), n, rest)
+        drawn = draw_ranges(self, _VESSELS, n, rest)
         mayer, slower = drawn["mayer"], drawn["slow"]
         bands = [
             draw_lines(n, fast_lines, band=_MAYER, rms=mayer, count=6),

@@ -5,7 +5,12 @@ from typing import Final, NamedTuple, no_type_check
 
 import numpy as np
 
-from capnet.hemodynamics.circulation import Beats, corner_of, locate, weight_of
+from capnet.hemodynamics.circulation import (
+    Contractions,
+    corner_of,
+    locate,
+    weight_of,
+)
 from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.rhythm import Breath, breathing
 from capnet.hemodynamics.transients import LEAD, RATE
@@ -73,7 +78,7 @@ def render(
     base: np.ndarray,
     lungs: Breath,
     thorax: np.ndarray,
-    beats: Beats,
+    beats: Contractions,
     start: float,
     stop: float,
     output: Output,
@@ -124,6 +129,11 @@ def render(
             level, move, held = base[c], thorax[c], beats.carried[k, c]
             for n in range(steps):
                 wave[c, n] = level + move * sway[n] + held * fall[n]
+        # the PPG's level is where it was, straight from beat to beat
+        drift = beats.drift[k]
+        tilt = (beats.drift[k + 1] - drift) / (end - begin) / RATE
+        for n in range(steps):
+            wave[channels - 1, n] -= drift + n * tilt
         for j in range(max(k - _RING + 1, 0), k + 1):
             shift = (begin - (beats.onset[j] - LEAD)) * RATE
             whole = int(shift)

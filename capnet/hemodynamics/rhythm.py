@@ -16,8 +16,8 @@ so that a full compensatory pause follows.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self, no_type_check
 
 import numpy as np
@@ -26,11 +26,13 @@ from jaxtyping import Bool, Float, Int, Shaped
 from capnet.errors import ConfigError
 from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.electronics import uniform
+from capnet.hemodynamics.episodes import envelope
+from capnet.hemodynamics.oscillations import Lines, draw_lines, oscillation
+from capnet.hemodynamics.ranges import check_ranges, draw_ranges
 from capnet.hemodynamics.sensors import Range
 from capnet.hemodynamics.spectra import turn
 
 __all__ = [
-    "Lines",
     "Respiration",
     "RespirationDraw",
     "Rhythm",
@@ -39,13 +41,8 @@ __all__ = [
     "beat_times",
     "breath",
     "breathing",
-    "check_ranges",
-    "draw_lines",
-    "draw_ranges",
-    "envelope",
     "heart",
     "normal_intervals",
-    "oscillation",
 ]
 
 PerSubject = Float[np.ndarray, " subject"]
@@ -53,99 +50,39 @@ LF: Final = (0.04, 0.15)
 """Hz, band of low frequency (Task Force 1996)."""
 VLF: Final = (0.0033, 0.04)
 """Hz, band of very low frequency."""
-_LINES: Final = 16
-"""In each band: enough that no single one stands out."""
 _SHORTEST: Final = 0.25
 """s between two beats of the sinus node, at least."""
 _REFRACTORY: Final = 0.28
 """s after a beat before which no ectopic one comes."""
 _LOOSE: Final = 0.03
 """By how much the coupling varies from one ectopic beat to the next, either way."""
+_WIDEST: Final = 2.2
+"""Standard deviations of the logarithm at which SDNN is held."""
+_MOST_SDNN: Final = 0.2
+"""s that anybody's SDNN may be: more, and intervals would run into `_SHORTEST`."""
+_HEARTS: Final = MappingProxyType(
+    {
+        "hf": (0.0, 1.0),
+        "lf": (0.0, 1.0),
+        "ectopic_rate": (0.0, 1000.0),
+        "coupling": (0.3, 0.95),
+        "pep_mean": (0.03, 0.2),
+        "pep_sd": (0.0, 0.02),
+    }
+)
+"""What the ranges of a rhythm may reach."""
+_CHESTS: Final = MappingProxyType(
+    {
+        "breaths": (0.05, 1.0),
+        "variability": (0.0, 0.3),
+        "stroke": (0.0, 0.3),
+        "thoracic": (0.0, 20.0),
+        "baseline": (0.0, 2.0),
+    }
+)
+"""What those of respiration may reach."""
 _BREATH_BAND: Final = (0.01, 0.04)
 """Hz, at which the rate of breathing wanders."""
-
-
-class Lines(NamedTuple):
-    """Oscillations of each subject.
-
-    Attributes:
-        frequency: Hz. Shape (subject, line).
-        phase: Cycles at time 0.
-        amplitude: In the unit of what oscillates.
-    """
-
-    frequency: Float[np.ndarray, "subject line"]
-    phase: Float[np.ndarray, "subject line"]
-    amplitude: Float[np.ndarray, "subject line"]
-
-    def take(self, rows: Shaped[np.ndarray, " row"]) -> "Lines":
-        """Return the subjects at these rows (indices or a mask)."""
-        return Lines(*(values[rows] for values in self))
-
-
-def check_ranges(owner: str, ranges: dict[str, Range], floor: float = 0.0) -> None:
-    """Refuse ranges that are upside down or begin below the floor.
-
-    Raises:
-        ConfigError: The message names the range.
-    """
-    for name, (low, high) in ranges.items():
-        if not floor <= low <= high < math.inf:
-            msg = (
-                f"{owner} has {name} {low:g} to {high:g}; wanted "
-                f"{floor:g} <= low <= high."
-            )
-            raise ConfigError(msg)
-
-
-def draw_lines(
-    n: int,
-    rng: np.random.Generator,
-    *,
-    band: Range,
-    rms: PerSubject,
-    count: int = _LINES,
-) -> Lines:
-    """Draw lines of equal power, one in each slice of a band.
-
-    Slices are even in the logarithm of frequency; a line lies in the middle half of its
-    slice, so that an hour tells it from its neighbours. The first subjects do not
-    depend on ``n``.
-
-    Args:
-        n: Subjects.
-        rng: Where chance comes from.
-        band: Hz.
-        rms: Of all lines together. Shape (subject,).
-        count: Lines.
-    """
-    where, phase = rng.spawn(2)
-    low, high = np.log(band)
-    place = (np.arange(count) + 0.25 + 0.5 * where.random((n, count))) / count
-    each = rms * math.sqrt(2.0 / count)
-    return Lines(
-        frequency=np.exp(low + (high - low) * place),
-        phase=phase.random((n, count)),
-        amplitude=np.repeat(each[:, None], count, axis=1),
-    )
-
-
-def draw_ranges(
-    owner: object, names: Sequence[str], n: int, rng: np.random.Generator
-) -> dict[str, PerSubject]:
-    """Draw evenly from ranges; the first subjects do not depend on ``n``.
-
-    Args:
-        owner: Has the ranges.
-        names: Of the ranges.
-        n: Subjects.
-        rng: Where chance comes from.
-    """
-    drawn: dict[str, PerSubject] = {}
-    for name, part in zip(names, rng.spawn(len(names)), strict=True):
-        low, high = getattr(owner, name)
-        drawn[name] = part.uniform(low, high, n)
-    return drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +144,7 @@ class Rhythm:
             s.
 
     Raises:
-        ConfigError: If a range is upside down or impossible; the message names it.
+        ConfigError: If a range is upside down or impossible; the message says which.
     """
 
     sdnn: float = 0.045
@@ -220,34 +157,20 @@ class Rhythm:
     pep_sd: Range = (0.002, 0.004)
 
     def __post_init__(self) -> None:
-        ranges = {
-            name: getattr(self, name)
-            for name in ("hf", "lf", "ectopic_rate", "coupling", "pep_mean", "pep_sd")
-        }
-        check_ranges("the rhythm", ranges)
-        if not (0.0 <= self.sdnn <= 0.2 and 0.0 <= self.sdnn_spread <= 1.0):
+        check_ranges("the rhythm", self, _HEARTS)
+        widest = self.sdnn * math.exp(_WIDEST * min(self.sdnn_spread, 10.0))
+        least = min(self.sdnn, self.sdnn_spread)
+        if not (least >= 0.0 and widest <= _MOST_SDNN):
             msg = (
-                f"the rhythm has SDNN {self.sdnn:g} s, spread {self.sdnn_spread:g}; "
-                "wanted 0 to 0.2 s and 0 to 1."
+                f"the rhythm has SDNN {self.sdnn:g} s, spread {self.sdnn_spread:g}, "
+                f"so that somebody may have {widest:g} s; wanted none below 0 and at "
+                f"most {_MOST_SDNN:g} s in anybody."
             )
             raise ConfigError(msg)
         if self.hf[1] + self.lf[1] > 1.0:
             msg = (
                 f"the rhythm's hf reaches {self.hf[1]:g} and lf {self.lf[1]:g}; wanted "
                 "parts of one variance, together 1 at most."
-            )
-            raise ConfigError(msg)
-        if self.coupling[0] < 0.3 or self.coupling[1] > 0.95:
-            msg = (
-                f"the rhythm has coupling {self.coupling[0]:g} to "
-                f"{self.coupling[1]:g}; wanted 0.3 to 0.95 of the sinus interval."
-            )
-            raise ConfigError(msg)
-        if self.ectopic_rate[1] > 1000.0 or self.pep_mean[0] < 0.03:
-            msg = (
-                f"the rhythm has up to {self.ectopic_rate[1]:g} ectopic beats an hour "
-                f"and a PEP from {self.pep_mean[0]:g} s; wanted at most 1000 and at "
-                "least 0.03 s."
             )
             raise ConfigError(msg)
 
@@ -261,12 +184,11 @@ class Rhythm:
 
     def draw(self, n: int, rng: np.random.Generator) -> RhythmDraw:
         """Draw the rhythms of n hearts; the first ones do not depend on n."""
-        names = ("hf", "lf", "ectopic_rate", "coupling", "pep_mean", "pep_sd")
         spread, key, offset, low, very_low, rest = rng.spawn(6)
         sdnn = self.sdnn * np.exp(
-            self.sdnn_spread * np.clip(spread.standard_normal(n), -2.2, 2.2)
+            self.sdnn_spread * np.clip(spread.standard_normal(n), -_WIDEST, _WIDEST)
         )
-        drawn = draw_ranges(self, names, n, rest)
+        drawn = draw_ranges(self, _HEARTS, n, rest)
         hf, lf = drawn.pop("hf"), drawn.pop("lf")
         lf_rms, vlf_rms = sdnn * np.sqrt(lf), sdnn * np.sqrt(1.0 - hf - lf)
         bands = [
@@ -334,7 +256,7 @@ class Respiration:
         stroke, thoracic, baseline: See `RespirationDraw`.
 
     Raises:
-        ConfigError: If a range is upside down or impossible; the message names it.
+        ConfigError: If a range is upside down or impossible; the message says which.
     """
 
     breaths: Range = (0.18, 0.33)
@@ -344,15 +266,7 @@ class Respiration:
     baseline: Range = (0.02, 0.2)
 
     def __post_init__(self) -> None:
-        names = ("breaths", "variability", "stroke", "thoracic", "baseline")
-        check_ranges("respiration", {name: getattr(self, name) for name in names})
-        if self.breaths[0] < 0.05 or self.breaths[1] > 1.0 or self.variability[1] > 0.3:
-            msg = (
-                f"respiration has breaths of {self.breaths[0]:g} to "
-                f"{self.breaths[1]:g} Hz and variability up to "
-                f"{self.variability[1]:g}; wanted 0.05 to 1 Hz and at most 0.3."
-            )
-            raise ConfigError(msg)
+        check_ranges("respiration", self, _CHESTS)
 
     @classmethod
     def held(cls) -> Self:
@@ -362,25 +276,12 @@ class Respiration:
 
     def draw(self, n: int, rng: np.random.Generator) -> RespirationDraw:
         """Draw the breathing of n people; the first ones do not depend on n."""
-        names = ("breaths", "variability", "stroke", "thoracic", "baseline")
         phase, lines, rest = rng.spawn(3)
-        drawn = draw_ranges(self, names, n, rest)
+        drawn = draw_ranges(self, _CHESTS, n, rest)
         wander = draw_lines(
             n, lines, band=_BREATH_BAND, rms=drawn.pop("variability"), count=4
         )
         return RespirationDraw(phase=phase.random(n), wander=wander, **drawn)
-
-
-@compiled(fastmath={"contract"})
-@no_type_check
-def oscillation(
-    frequency: np.ndarray, phase: np.ndarray, amplitude: np.ndarray, time: float
-) -> float:
-    """Return the sum of one subject's lines at a time, s."""
-    total = 0.0
-    for k in range(len(frequency)):
-        total += amplitude[k] * turn(frequency[k] * time + phase[k])[1]
-    return total
 
 
 class Breath(NamedTuple):
@@ -482,25 +383,6 @@ def heart(draw: RhythmDraw, row: int, interval: float) -> Heart:
 
 
 _NOTHING: Final = np.zeros((0, 4))
-
-
-@compiled()
-@no_type_check
-def envelope(times: np.ndarray, time: float) -> float:
-    """Return how far an episode is on, 0..1: half cosines up and down.
-
-    Args:
-        times: Beginning, duration of the rise, end, duration of the fall; s.
-        time: s.
-    """
-    begin, rise, end, fall = times
-    if time <= begin or time >= end + fall:
-        return 0.0
-    if time < begin + rise:
-        return 0.5 - 0.5 * math.cos(math.pi * (time - begin) / rise)
-    if time > end:
-        return 0.5 + 0.5 * math.cos(math.pi * (time - end) / fall)
-    return 1.0
 
 
 @compiled()

@@ -2,22 +2,23 @@
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from capnet.errors import ConfigError
+from capnet.errors import ConfigError, RecordError
 from capnet.files import write_atomic
 from capnet.records import Record, Signal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LINE", "MEASURED", "Heartbeats", "Strip"]
+__all__ = ["LINE", "MEASURED", "Heartbeats", "Strip", "check_measured"]
 
 PerBeat = Float[np.ndarray, " beat"]
 PerSite = Float[np.ndarray, "site beat"]
@@ -26,6 +27,20 @@ LINE: Final = "radial"
 """Where the arterial line is."""
 MEASURED: Final = ("ecg", "ppg", "abp")
 """Channels of a monitor; all others are truth."""
+
+
+def check_measured(channels: Collection[str]) -> None:
+    """Refuse channels among which a monitor would have none.
+
+    Raises:
+        ConfigError: The message names the channels there are.
+    """
+    if not set(channels) & set(MEASURED):
+        msg = (
+            f"channels are {', '.join(channels)}; wanted one of "
+            f"{', '.join(MEASURED)}. Ask for its sampling rate in `rates`."
+        )
+        raise ConfigError(msg)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,14 +140,12 @@ class Strip:
         """Return what a monitor would have given; the truth stays here.
 
         Times are since the start of the whole record.
+
+        Raises:
+            ConfigError: If there is no channel of a monitor.
         """
+        check_measured(self.channels)
         seen = {k: v for k, v in self.channels.items() if k in MEASURED}
-        if not seen:
-            msg = (
-                f"the strip has channels {', '.join(self.channels)}; wanted one of "
-                f"{', '.join(MEASURED)}. Ask for its sampling rate in `rates`."
-            )
-            raise ConfigError(msg)
         return Record(
             subject=self.subject,
             channels=seen,
@@ -168,7 +181,16 @@ class Strip:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Join strips of one person that follow each other."""
+        """Join strips of one person that follow each other.
+
+        Raises:
+            RecordError: If there is none, or one does not follow the one before.
+        """
+        if not parts:
+            msg = "no strips to join; wanted at least one."
+            raise RecordError(msg)
+        for before, after in pairwise(parts):
+            _check_next(before, after)
         channels = {
             name: replace(
                 signal, values=np.concatenate([p.channels[name].values for p in parts])
@@ -218,3 +240,30 @@ class Strip:
             dbp = self.beats.diastolic[root].mean()
             head += f", aorta {sbp:.0f}/{dbp:.0f} mmHg"
         return f"Strip({head}){rows}"
+
+
+def _check_next(before: Strip, after: Strip) -> None:
+    """Refuse a strip that does not go on where the one before ends."""
+    if (before.subject, set(before.channels), before.beats.sites) != (
+        after.subject,
+        set(after.channels),
+        after.beats.sites,
+    ):
+        msg = (
+            f"strips of {before.subject!r} with {', '.join(before.channels)} and of "
+            f"{after.subject!r} with {', '.join(after.channels)}; wanted one person's "
+            "with the same channels and sites."
+        )
+        raise RecordError(msg)
+    for name, signal in before.channels.items():
+        end, start = signal.start + signal.duration, after.channels[name].start
+        if abs(start - end) * signal.sampling_rate > _SLACK:
+            msg = (
+                f"{before.subject!r}, {name}: a strip ends at {end:g} s and the next "
+                f"begins at {start:g} s; wanted strips that follow each other."
+            )
+            raise RecordError(msg)
+
+
+_SLACK: Final = 1e-3
+"""Samples by which two strips may seem to lie apart."""

@@ -12,6 +12,8 @@ of order 1 does. What the model lacks: tone changes the resistance of beds and n
 compliance, so that the PPG does not shrink when vessels constrict; wave speed follows
 pressure as the tube law has it, by about 1 % for 20 mmHg, which is less than in people;
 there is no baroreflex from beat to beat, and no column of blood between heart and hand.
+What a finger holds on average does not follow pressure for longer than some 15 s:
+vessels give way under a lasting load, and sensors adjust their light.
 """
 
 import math
@@ -30,7 +32,13 @@ from capnet.hemodynamics.catheters import (
     CatheterDraw,
     apply_catheter_record,
 )
-from capnet.hemodynamics.circulation import Beats, Body, Tone, lead_on, no_beats
+from capnet.hemodynamics.circulation import (
+    Body,
+    Contractions,
+    Tone,
+    lead_on,
+    no_contractions,
+)
 from capnet.hemodynamics.cohort import Cohort, stream
 from capnet.hemodynamics.ecg import AFTER, BEFORE, Ecg, EcgDraw, electrocardiogram
 from capnet.hemodynamics.electronics import second_order_section, settled
@@ -59,7 +67,13 @@ from capnet.hemodynamics.sensors import (
     apply_sensor_record,
     settle_sensor,
 )
-from capnet.hemodynamics.strips import LINE, MEASURED, Heartbeats, Strip
+from capnet.hemodynamics.strips import (
+    LINE,
+    MEASURED,
+    Heartbeats,
+    Strip,
+    check_measured,
+)
 from capnet.hemodynamics.transients import (
     EJECTIONS,
     LEVELS,
@@ -84,6 +98,8 @@ _AHEAD: Final = 3.0
 """s of beats that are made beyond it."""
 _STRIP: Final = 600.0
 """s of a record that are held at once."""
+_REST: Final = (LEVELS.index(1.0), TONES.index(1.0), EJECTIONS.index(1.0))
+"""Where in the grid of states everybody is at rest."""
 _UNITS: Final[Mapping[str, str]] = MappingProxyType({"ecg": "mV", "ppg": "NU"})
 """Of channels that are no pressure."""
 
@@ -160,7 +176,8 @@ class Train:
             catheter: Family of arterial lines; none by default.
             solver: See `solve_transients`.
             sites: Where pressure is wanted, the root and the line besides.
-            bed: What the PPG sees.
+            bed: What the PPG sees: the end of an artery, see
+                `capnet.hemodynamics.plethysmogram.PPG_SITES`.
             threads: All usable cores by default.
 
         Raises:
@@ -229,8 +246,13 @@ class Train:
         """
         self._check(row, duration, strip, rates)
         player = _Player(self, row, rates)
-        for k in range(math.ceil(duration / strip - 1e-9)):
-            yield player.play(k * strip, min((k + 1) * strip, duration))
+        # the last piece is a little longer rather than without a sample
+        shortest = 1.0 / min(rates.values())
+        last = max(math.ceil((duration - shortest) / strip + 1e-9), 1) - 1
+        return (
+            player.play(k * strip, duration if k == last else (k + 1) * strip)
+            for k in range(last + 1)
+        )
 
     def strip(self, row: int, *, duration: float, rates: Mapping[str, float]) -> Strip:
         """Make one person's record whole; see `strips`."""
@@ -242,7 +264,11 @@ class Train:
         """Make what a monitor would have given; see `strips`.
 
         Whoever wants the truth as well takes a `strip`, which has a record too.
+
+        Raises:
+            ConfigError: If a channel is no monitor's, or see `strips`.
         """
+        check_measured(rates)
         return self.strip(row, duration=duration, rates=rates).record()
 
     def each(
@@ -273,7 +299,7 @@ class Train:
     def _check(
         self, row: int, duration: float, strip: float, rates: Mapping[str, float]
     ) -> None:
-        if not 0 <= row < len(self):
+        if row not in range(len(self)):
             msg = f"person {row} was asked for; there are {len(self)}, from 0 on."
             raise ConfigError(msg)
         if not (0.0 < duration < math.inf and 1.0 <= strip < math.inf):
@@ -330,20 +356,19 @@ class _Player:
         self._course = train.episodes.times, train.episodes.effects[row]
         first = -_WARM_UP - interval * float(rhythm.offset[row])
         self._clock = np.array([first, 0.0, 0.0])
-        self.locate = self._rested(interval, first)
-        self._beats = no_beats(0, self._shape[3])
+        self._memory = self._rested(interval, first)
+        self._beats = no_contractions(0, self._shape[3])
         self._sensor_state: np.ndarray | None = None
         self._line_state: np.ndarray | None = None
 
     def _rested(self, interval: float, first: float) -> np.ndarray:
         """Return the state after a regular train at rest."""
-        usual = (LEVELS.index(1.0), TONES.index(1.0))
-        decay = self._responses.decay[usual]
-        tail = self._responses.tail[(*usual, EJECTIONS.index(1.0))]
+        decay = self._responses.decay[_REST[:2]]
+        tail = self._responses.tail[_REST]
         volume = self._train.transients.sv[self._row]
         carried = volume * tail / -np.expm1(-interval / decay)
         onset = first + self._train.rhythm.pep_mean[self._row]
-        return np.array([first, onset, 1.0, decay, *carried])
+        return np.array([first, onset, 1.0, decay, 0.0, *carried])
 
     def _go_on(self, until: float) -> None:
         """Make beats up to a time, and forget those long over."""
@@ -357,7 +382,7 @@ class _Player:
             times=times,
             rates=np.ascontiguousarray(effects[:, 0]),
         )
-        fresh = no_beats(len(timing.r_peak), self._shape[3])._replace(
+        fresh = no_contractions(len(timing.r_peak), self._shape[3])._replace(
             r_peak=timing.r_peak, ectopic=timing.ectopic, phase=timing.phase
         )
         tone = train.vasomotion.lines
@@ -369,15 +394,16 @@ class _Player:
             ),
             timing.slot,
             fresh,
-            self.locate,
+            self._memory,
         )
-        self._beats = Beats(
+        self._beats = Contractions(
             *(np.concatenate(both) for both in zip(self._beats, fresh, strict=True))
         )
 
     def _body(self) -> Body:
         train, row, answers = self._train, self._row, self._responses
         people, rhythm = train.transients, train.rhythm
+        whole = answers.area[_REST] + answers.tail[_REST] * answers.decay[_REST[:2]]
         return Body(
             interval=float(people.interval[row]),
             volume=float(people.sv[row]),
@@ -385,6 +411,7 @@ class _Player:
             pep=float(rhythm.pep_mean[row]),
             pep_sd=float(rhythm.pep_sd[row]),
             stroke=float(train.respiration.stroke[row]),
+            held=float(people.sv[row] / people.interval[row] * whole[-1]),
             key=int(rhythm.key[row]) + 1,
             decay=answers.decay,
             tail=answers.tail,
@@ -434,7 +461,9 @@ class _Player:
                 *(values[:, held] for values in found),
             ),
         )
-        self._beats = Beats(*(part[beats.onset > stop - _BEHIND] for part in beats))
+        self._beats = Contractions(
+            *(part[beats.onset > stop - _BEHIND] for part in beats)
+        )
         return strip
 
     def _output(

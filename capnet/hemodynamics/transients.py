@@ -95,7 +95,7 @@ class Responses(NamedTuple):
             (level, tone, ejection, channel, time).
         tail: The decay at the beginning of ``body``. (level, tone, ejection, channel).
         decay: Its time constant, s. Shape (level, tone).
-        area: Integral of ``body`` at the root, mmHg s. Shape (level, tone, ejection).
+        area: Integral of ``body`` over time. Shape (level, tone, ejection, channel).
         resistance: Of the whole body, parts of that at rest, rising. Shape (tone,).
         base: What a channel shows when the heart stands still. Shape (channel,).
     """
@@ -199,13 +199,14 @@ class Transients:
         low, height = rest.min(), np.ptp(rest)
         body[..., -1, :] /= height
         tail[..., -1] /= height
+        area[..., -1] /= height
         base[-1] = -low / height
         resistance = whole[LEVELS.index(1.0), :, 0]
         return Responses(
             body=body,
             tail=np.ascontiguousarray(tail),
             decay=np.ascontiguousarray(decay),
-            area=np.ascontiguousarray(area[..., 0]),
+            area=np.ascontiguousarray(area),
             resistance=resistance / resistance[TONES.index(1.0)],
             base=base,
         )

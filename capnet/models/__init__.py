@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from capnet.models.estimator import Adaptable, Estimator
     from capnet.models.forest import RandomForest
+    from capnet.models.limit import CuffLimit, cuff_limit
     from capnet.models.posterior import CuffPosterior
     from capnet.models.published import gtf, moving_average_csbp
     from capnet.models.svr import SVR
@@ -33,6 +34,7 @@ __all__ = [
     "Adaptable",
     "BiLSTM",
     "CentralPressureModel",
+    "CuffLimit",
     "CuffPosterior",
     "Estimator",
     "FittedGTF",
@@ -45,6 +47,7 @@ __all__ = [
     "RidgeRefit",
     "RidgeShrunk",
     "anchor_mean",
+    "cuff_limit",
     "gtf",
     "load_model",
     "moving_average_csbp",
@@ -55,6 +58,7 @@ _HOMES = {
     "Adaptable": "estimator",
     "BiLSTM": "bilstm",
     "CentralPressureModel": "central",
+    "CuffLimit": "limit",
     "CuffPosterior": "posterior",
     "Estimator": "estimator",
     "FittedGTF": "classical",
@@ -69,6 +73,7 @@ _HOMES = {
     "RidgeShrunk": "classical",
     "SVR": "svr",
     "anchor_mean": "anchor",
+    "cuff_limit": "limit",
     "gtf": "published",
     "load_model": "zoo",
     "moving_average_csbp": "published",

@@ -1,5 +1,6 @@
 """Random forest: a nonlinear floor that never leaves what it has seen."""
 
+import math
 from typing import Any, Final, Self
 
 import numpy as np
@@ -21,12 +22,16 @@ __all__ = ["RandomForest"]
 
 _TREES: Final = 60
 _LEAF: Final = 3
+"""Subjects."""
 _SHARE: Final = 0.4
 """Of the inputs that each split may choose from."""
 
 
 class RandomForest(Estimator):
-    """Random forest (Breiman 2001) of SBP, DBP and MAP: 60 trees, leaves of 3.
+    """Random forest (Breiman 2001) of SBP, DBP and MAP: 60 trees.
+
+    A leaf holds the beats of three subjects or more, on average, so that no leaf is one
+    person seen often.
 
     Every answer is a mean of training answers, so that none lies outside their range:
     what a clinic of higher pressures costs such methods.
@@ -56,9 +61,10 @@ class RandomForest(Estimator):
 
         beats = thinned(labelled(beats, method=self.name), rows=self.rows)
         self._inputs = Inputs.learn(self.source, beats)
+        often = len(beats) / len(beats.subjects)
         self._trees = RandomForestRegressor(
             _TREES,
-            min_samples_leaf=_LEAF,
+            min_samples_leaf=math.ceil(_LEAF * often),
             max_features=_SHARE,
             random_state=self.seed,
             n_jobs=1,

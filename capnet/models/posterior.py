@@ -1,7 +1,7 @@
 """What a cuff alone says: the linear-Gaussian posterior of pressures given a reading.
 
 A noisy reading is not the pressure of the arm: the best guess lies between the reading
-and what is usual, and nothing that scales a pulse by that reading knows better.
+and what is usual.
 """
 
 from typing import Self
@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float
 
-from capnet.errors import RecordError
+from capnet.errors import ProtocolError, RecordError
+from capnet.hemodynamics.catheters import COLUMN
 from capnet.hemodynamics.cuffs import CuffModel
 from capnet.models.estimator import (
     Estimator,
@@ -23,7 +24,12 @@ from capnet.models.inputs import true_pressures, with_pp
 from capnet.prediction import Prediction
 from capnet.records import Beats
 
-__all__ = ["CuffPosterior", "arm_pressures", "cuff_error", "posterior_covariance"]
+__all__ = [
+    "CuffPosterior",
+    "arm_pressures",
+    "cuff_error",
+    "posterior_covariance",
+]
 
 Moments = tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2 2"]]
 
@@ -57,6 +63,7 @@ class CuffPosterior(Estimator):
 
         Raises:
             RecordError: If the true pressures of the arm are not known.
+            ProtocolError: If a declared cuff sat at more than one site.
         """
         beats = labelled(beats, method=self.name)
         weight = subject_weights(beats.subject)
@@ -69,7 +76,7 @@ class CuffPosterior(Estimator):
         if self.cuff is None:
             self.error = _moments(beats.cuff - arm, weight)
         else:
-            self.error = cuff_error(self.cuff)
+            self.error = cuff_error(self.cuff, _one_site(beats))
         bias, noise = self.error
         # pinv: nobody may differ from anybody else in a training set of one person.
         gain = shared @ np.linalg.pinv(prior + noise, hermitian=True)
@@ -115,16 +122,22 @@ def arm_pressures(beats: Beats) -> Float[np.ndarray, "beat 2"]:
     return arm
 
 
-def cuff_error(cuff: CuffModel) -> Moments:
+def cuff_error(cuff: CuffModel, site: str = "brachial") -> Moments:
     """Return bias (2,) and covariance (2, 2) of a cuff's SBP and DBP, mmHg.
 
-    Averaged over its readings; the part that stays with a person is not averaged away.
+    Averaged over its readings; the part that stays with a person is not averaged away,
+    nor is the height at which a wrist (``radial``) is held, which moves both alike.
+
+    Args:
+        cuff: The cuff.
+        site: Where it sits.
     """
     sd = np.array([cuff.sbp_sd, cuff.dbp_sd])
     share = cuff.persistent + (1.0 - cuff.persistent) / cuff.readings
     correlation = np.array([[1.0, cuff.correlation], [cuff.correlation, 1.0]])
     bias = np.array([cuff.sbp_bias, cuff.dbp_bias])
-    return bias, share * np.outer(sd, sd) * correlation
+    height = COLUMN * cuff.height_sd if site == "radial" else 0.0
+    return bias, share * np.outer(sd, sd) * correlation + height**2
 
 
 def posterior_covariance(
@@ -138,6 +151,18 @@ def posterior_covariance(
     """
     gain = prior @ np.linalg.pinv(prior + error, hermitian=True)
     return np.asarray(prior - gain @ prior)
+
+
+def _one_site(beats: Beats) -> str:
+    sites = np.unique(beats.cuff_site)
+    if len(sites) > 1:
+        msg = (
+            f"a declared cuff was given readings at {', '.join(sites)}; wanted one "
+            "site, whose error it has. Take the beats of one: "
+            "beats.take(beats.cuff_site == 'brachial')."
+        )
+        raise ProtocolError(msg)
+    return str(sites[0])
 
 
 def _moments(values: Float[np.ndarray, "beat 2"], weight: np.ndarray) -> Moments:

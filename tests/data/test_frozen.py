@@ -90,6 +90,9 @@ def test_a_hash_of_beats_forgives_the_last_bits_alone():
         lambda b: {"calibration": "cuff SBP/DBP"},
         lambda b: {"subject": b.subject[::-1]},
         lambda b: {"duration": b.duration + 1e-5},
+        lambda b: {"raw": b.raw + np.float32(0.01)},
+        lambda b: {"start": b.start + 0.01},
+        lambda b: {"stop": b.stop + 0.01},
         lambda b: {"truth": {"brachial_sbp": b.cuff[:, 0]}},
         lambda b: {"waves": {"radial": b.reference}},
         lambda b: {"age": np.where(np.arange(len(b)) == 1, np.nan, b.age)},
@@ -97,6 +100,9 @@ def test_a_hash_of_beats_forgives_the_last_bits_alone():
 )
 def test_a_hash_of_beats_changes_with_what_is_read(change):
     beats = make_people(6)
+    rng, place = np.random.default_rng(0), np.full(len(beats), 20.0)
+    raw = rng.standard_normal((len(beats), 80)).astype(np.float32)
+    beats = beats.replace(raw=raw, start=place, stop=place + 40)
     assert beats_hash(beats.replace(**change(beats))) != beats_hash(beats)
 
 

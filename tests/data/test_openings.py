@@ -1,9 +1,12 @@
 """A locked clinic is opened once a release, and every opening is written down."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import capnet.data.openings
 from capnet.data.openings import check_unopened, log_opening, openings
 from capnet.errors import ProtocolError, RecordError
 
@@ -45,3 +48,38 @@ def test_a_log_that_cannot_be_read_opens_nothing(tmp_path, line):
         check_unopened(path, "9.9")
     with pytest.raises(RecordError, match="line 2 of"):
         log_opening(path, ENTRY | {"version": "9.9"})
+
+
+def test_of_two_runs_that_end_together_one_opens(tmp_path, monkeypatch):
+    def slow(path, version):
+        check_unopened(path, version)
+        time.sleep(0.1)  # long enough for the other to look too
+
+    monkeypatch.setattr(capnet.data.openings, "check_unopened", slow)
+
+    def told(path):
+        try:
+            log_opening(path, ENTRY)
+        except ProtocolError:
+            return "refused"
+        return "opened"
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [*pool.map(told, [tmp_path / "log.jsonl"] * 2)]
+    assert sorted(found) == ["opened", "refused"]
+    assert len(openings(tmp_path / "log.jsonl")) == 1
+
+
+def test_a_line_that_was_cut_off_opens_nothing_again(tmp_path):
+    """As a run leaves it that was killed while it wrote."""
+    path = tmp_path / "log.jsonl"
+    log_opening(path, ENTRY)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(RecordError, match="line 1 of"):
+        check_unopened(path, "2.0")
+
+
+def test_an_entry_that_json_cannot_hold_leaves_no_line(tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        log_opening(tmp_path / "log.jsonl", ENTRY | {"shown": float("nan")})
+    assert openings(tmp_path / "log.jsonl") == []

@@ -114,10 +114,6 @@ def test_parts_are_recovered_from_people_seen_on_several_days():
     assert found.shape == pytest.approx(3.0, rel=0.02)
     assert found.persistent == pytest.approx(4.0, rel=0.02)
     assert found.repeat == pytest.approx(6.0, rel=0.02)
-    twice = ErrorParts.estimate(
-        exact, exact + lasting + fresh, reference=3.0, readings=4
-    )
-    assert twice.repeat == pytest.approx(2 * found.repeat)
 
 
 def test_a_cuff_that_does_not_last_has_no_lasting_part():

@@ -44,7 +44,7 @@ def run(tmp_path_factory):
 def frozen(run, tmp_path):
     """What a release that may open the locked clinic is started with."""
     path = shutil.copy(run.folder / "manifest.json", tmp_path / "frozen.json")
-    return (*TINY, f"frozen={path}", f"locked_log={tmp_path / 'log.jsonl'}")
+    return (*TINY, f"frozen={path}")
 
 
 def read(run, name):
@@ -114,11 +114,12 @@ def test_the_limit_of_the_cuff_stands_beside_every_result(run):
     for result in read(run, "benchmark.json")["results"]:
         found = result["limit_of_the_cuff"]
         assert found["together"] == pytest.approx(
-            np.hypot(found["arm"], found["shape"])
+            np.hypot(found["cuff"], found["shape"])
         )
         noisy = result["calibration"] != "exact"
-        assert (found["arm"] > 1) == noisy
-    assert run.out.count("Information limit of the cuff") == 4
+        assert (found["arm"] > 1) == (found["cuff"] > 1) == noisy
+    assert run.out.count("Information limit of") == 2
+    assert "limit of linear methods" in run.out
     assert (run.folder / "table.md").read_text().count("Information limit") == 4
 
 
@@ -134,6 +135,26 @@ def test_what_the_ppg_adds_is_a_paired_difference(run):
     bars = read(run, "benchmark.json")["bars"]
     assert [isinstance(bar["passed"], bool) for bar in bars] == [True] * 4
     assert run.out.count("pass") + run.out.count("FAIL") >= 4
+
+
+def test_a_terminal_sees_the_bars_then_one_clinic_then_where_the_rest_is(run):
+    places = [
+        run.out.index(words)
+        for words in ("Bars", "Clinic test: SBP RMSE", "PPG in ridge", "manifest ")
+    ]
+    assert places == sorted(places)
+    assert "Clinic dev" not in run.out
+    assert "table.md" in run.out[places[-1] :]
+
+
+def test_a_model_that_was_given_labels_meets_floors_that_were(tmp_path):
+    model = save_model(tiny_model(name="net", k=3), tmp_path / "net")
+    asked = (*TINY, f"models=[{model}]", "calibrations=[exact]", "save_beats=false")
+    run = open_door("benchmark", *asked, folder=tmp_path / "run").check()
+    for result in read(run, "benchmark.json")["results"]:
+        known = {(m["method"], m["k"]) for m in result["under_shift"]["methods"]}
+        assert ("ridge + affine, draw 0", 3) in known
+        assert not any(k == 5 for _, k in known)  # more than it was given
 
 
 def test_the_manifest_hashes_everything_but_the_locked_people(run):
@@ -181,7 +202,7 @@ def test_a_release_opens_the_locked_clinic_once(run, frozen, tmp_path):
     first = open_door("benchmark", *asked, folder=tmp_path / "first").check()
     assert "identical to the frozen one" in first.out
     assert read(first, "manifest.json") == read(run, "manifest.json")
-    (entry,) = openings(tmp_path / "log.jsonl")
+    (entry,) = openings(tmp_path / "frozen.opened.jsonl")
     said = read(run, "manifest.json")
     assert entry["version"] == capnet.__version__
     assert entry["manifest"] == said["hash"]
@@ -194,7 +215,7 @@ def test_a_release_opens_the_locked_clinic_once(run, frozen, tmp_path):
         assert row["sbp_rmse"] == pytest.approx(shown[row["method"], row["k"]])
     again = open_door("benchmark", *asked, folder=tmp_path / "again")
     assert_refused(again, "opened the locked clinic on", error="ProtocolError")
-    assert len(openings(tmp_path / "log.jsonl")) == 1
+    assert len(openings(tmp_path / "frozen.opened.jsonl")) == 1
 
 
 def test_nothing_is_seen_when_the_benchmark_is_not_the_frozen_one(
@@ -206,7 +227,7 @@ def test_nothing_is_seen_when_the_benchmark_is_not_the_frozen_one(
     assert other.status == 2
     assert "stays closed" in other.out
     assert "clinic locked" not in other.out.replace("the locked clinic", "")
-    assert not (tmp_path / "log.jsonl").exists()
+    assert not (tmp_path / "frozen.opened.jsonl").exists()
     left = {name for name in other.files if not name.startswith(".hydra")}
     assert left == {"manifest.json", "benchmark.log"}
     # What was changed, and only that, is told.
@@ -231,6 +252,14 @@ def test_the_locked_clinic_is_opened_for_the_frozen_benchmark_alone(
     frozen, door, asked, words, error
 ):
     assert_refused(door("benchmark", *frozen, *asked), *words, error=error)
+
+
+def test_a_frozen_manifest_that_was_edited_is_refused(run, frozen, door, tmp_path):
+    said = read(run, "manifest.json")
+    said["locked"]["settings"] = "0123456789abcdef"
+    (tmp_path / "frozen.json").write_text(json.dumps(said))
+    answer = door("benchmark", *frozen, "open=locked", "locked.seed=5")
+    assert_refused(answer, "its content has", "Restore the file", error="RecordError")
 
 
 # Bad input -------------------------------------------------------------------

@@ -77,8 +77,9 @@ def test_the_reference_has_the_error_of_the_catheter(said, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("cuff_sites=[ankle]", ["cuff_sites is ['ankle']", "brachial, radial"]),
-        ("cuff_sites=[]", ["cuff_sites is []"]),
+        ("+cuffs.ankle=clinic", ["'ankle': 'clinic'", "brachial, radial"]),
+        ("cuffs=null", ["cuffs is None"]),
+        ("cuffs.radial=golden", ["golden"]),
         ("ppg_sites=[toe]", ["ppg_site"]),
         ("ppg_sites=[]", ["ppg_sites is empty"]),
         ("days=1", ["days = 1"]),

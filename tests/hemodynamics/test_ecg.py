@@ -83,6 +83,30 @@ def test_noise_has_its_size():
     assert abs(np.corrcoef(silent, _ecg(beats, other, first=5000))[0, 1]) < 0.03
 
 
-def test_negative_ranges_are_refused():
-    with pytest.raises(ConfigError, match="noise -1"):
-        Ecg(noise=(-1.0, 0.1))
+def test_the_lead_follows_breathing():
+    """R waves grow with inspiration, and the baseline rises."""
+    plain = {"noise": (0.0, 0.0), "amplitude": (1.0, 1.0)}
+    beats = {
+        "r_peak": 0.9 * np.arange(20.0),
+        "ectopic": np.zeros(20, dtype=np.bool_),
+        "interval": np.full(20, 0.9),
+        "phase": np.arange(20.0) / 4.0 + 0.25,
+    }
+    asked = {"modulation": (0.1, 0.1), "wander": (0.0, 0.0)}
+    heights = []
+    for settings in (asked, {"modulation": (0.0, 0.0), "wander": (0.05, 0.05)}):
+        draw = Ecg(**plain, **settings).draw(1, np.random.default_rng(0))
+        ecg = _ecg(beats, draw, count=4500)
+        peaks = ecg[np.round(beats["r_peak"][4:8] * 250.0).astype(int)]
+        heights.append(peaks - peaks[1])
+    sine = np.array([1.0, 0.0, -1.0, 0.0])
+    np.testing.assert_allclose(heights[0], 0.1 * sine * 0.98, atol=0.01)
+    np.testing.assert_allclose(heights[1], 0.05 * sine, atol=0.005)
+
+
+@pytest.mark.parametrize(
+    ("name", "high"), [("noise", -1.0), ("noise", np.inf), ("qtc", 5.0)]
+)
+def test_impossible_ranges_are_refused(name, high):
+    with pytest.raises(ConfigError, match=f"the ECG has {name}"):
+        Ecg(**{name: (min(high, 0.3), high)})

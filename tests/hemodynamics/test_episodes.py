@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from capnet.errors import ConfigError
-from capnet.hemodynamics.episodes import Episode, Vasomotion, draw_episodes
-from capnet.hemodynamics.rhythm import envelope, oscillation
+from capnet.hemodynamics.episodes import (
+    Episode,
+    Vasomotion,
+    draw_episodes,
+    envelope,
+)
+from capnet.hemodynamics.oscillations import oscillation
 
 
 def test_an_episode_is_off_before_on_in_between_and_off_after():
@@ -50,7 +55,10 @@ def test_every_known_episode_can_be_had():
         ({"rise": 500.0}, "rises in 500"),
         ({"tone": 3.0}, "tone 3"),
         ({"start": np.nan}, "start nan"),
-        ({"spread": 0.9}, "spread 0.9"),
+        ({"spread": 0.9}, r"spread 0\.9"),
+        ({"hr": 2.0, "sv": 1.2}, r"hr sv tone = 2\.4"),
+        ({"hr": 1.5, "spread": 0.4}, r"by 2\.07474 in who answers most"),
+        ({"sv": 0.55, "spread": 0.5}, "who answers most"),
     ],
 )
 def test_impossible_episodes_are_refused(settings, match):
@@ -67,5 +75,5 @@ def test_tone_oscillates_as_much_as_asked():
         swing = [oscillation(*(part[0] for part in lines), t) for t in time]
         wanted = np.hypot(draw.mayer[row], draw.slow[row])
         assert np.std(swing) == pytest.approx(wanted, rel=0.05)
-    with pytest.raises(ConfigError, match="at most"):
+    with pytest.raises(ConfigError, match=r"mayer 0 to 0\.5; wanted"):
         Vasomotion(mayer=(0.0, 0.5))

@@ -33,12 +33,13 @@ def _draw(n, **settings):
 
 
 def _swing(timing):
-    """Amplitude of the normal intervals with the phase of respiration, s."""
+    """Fall of the normal intervals at the height of inspiration, s."""
     both = ~timing.ectopic[1:] & ~timing.ectopic[:-1]
     turn = 2.0 * np.pi * timing.phase[:-1][both]
     columns = np.stack([np.sin(turn), np.cos(turn), np.ones_like(turn)], axis=1)
     found = np.linalg.lstsq(columns, np.diff(timing.r_peak)[both])[0]
-    return np.hypot(found[0], found[1])
+    assert abs(found[1]) < 0.2 * abs(found[0])
+    return -found[0]
 
 
 def test_variability_is_what_was_asked_for():
@@ -120,6 +121,19 @@ def test_breathing_turns_at_its_rate_and_wanders_as_asked():
         assert rate.std() / draw.breaths[row] == pytest.approx(rms[row], rel=0.1)
 
 
+def test_a_heart_twice_as_fast_varies_a_quarter_as_much():
+    draw = _draw(1, ectopic_rate=(0.0, 0.0))
+    lungs = breath(Respiration().draw(1, np.random.default_rng(2)), 0)
+    fast = beat_times(
+        *(heart(draw, 0, 1.0), lungs, np.array([0.0, 0.0, 0.0]), 3600.0),
+        times=np.array([[-9.0, 1.0, 1e6, 1.0]]),
+        rates=np.array([np.log(2.0)]),
+    )
+    gaps = normal_intervals(fast)
+    assert gaps.mean() == pytest.approx(0.5, rel=0.01)
+    assert gaps.std() == pytest.approx(draw.sdnn[0] / 4.0, rel=0.06)
+
+
 def test_a_regular_heart_is_a_clock():
     draw = Rhythm.regular().draw(1, np.random.default_rng(0))
     gaps = np.diff(_timing(draw, 0, seconds=60.0, interval=0.9).r_peak)
@@ -131,9 +145,13 @@ def test_a_regular_heart_is_a_clock():
     [
         ({"hf": (0.4, 0.2)}, "hf 0.4 to 0.2"),
         ({"hf": (0.1, 0.7), "lf": (0.1, 0.4)}, "together 1 at most"),
-        ({"coupling": (0.1, 0.5)}, "coupling 0.1"),
-        ({"sdnn": -0.1}, "SDNN -0.1"),
-        ({"ectopic_rate": (0.0, 2000.0)}, "2000 ectopic"),
+        ({"coupling": (0.1, 0.5)}, r"coupling 0\.1"),
+        ({"sdnn": -0.1}, r"SDNN -0\.1"),
+        ({"sdnn": np.nan}, "SDNN nan"),
+        ({"sdnn": 0.1, "sdnn_spread": 0.5}, r"may have 0\.3"),
+        ({"ectopic_rate": (0.0, 2000.0)}, "ectopic_rate 0 to 2000"),
+        ({"pep_mean": (0.1, 2.0)}, r"pep_mean 0\.1 to 2; wanted 0\.03"),
+        ({"pep_sd": (0.0, 0.5)}, "pep_sd"),
     ],
 )
 def test_impossible_rhythms_are_refused(settings, match):
@@ -141,6 +159,19 @@ def test_impossible_rhythms_are_refused(settings, match):
         Rhythm(**settings)
 
 
-def test_impossible_breathing_is_refused():
-    with pytest.raises(ConfigError, match=r"breaths of 0\.01"):
-        Respiration(breaths=(0.01, 0.2))
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("breaths", 0.01, 0.2),
+        ("variability", 0.0, 0.5),
+        ("stroke", 0.0, 1.5),
+        ("thoracic", 0.0, 500.0),
+        ("baseline", -0.1, 0.1),
+        ("baseline", np.nan, 0.1),
+    ],
+)
+def test_impossible_breathing_is_refused(name, low, high):
+    with pytest.raises(
+        ConfigError, match=f"respiration has {name} {low:g} to {high:g}"
+    ):
+        Respiration(**{name: (low, high)})

@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 
 from capnet.errors import ConfigError, ShapeError, UnitError
 from capnet.hemodynamics.catheters import Catheter
-from capnet.hemodynamics.episodes import Episode, Vasomotion
+from capnet.hemodynamics.episodes import Episode, Vasomotion, draw_episodes
 from capnet.hemodynamics.linear import LinearSolver
 from capnet.hemodynamics.rhythm import Respiration, Rhythm
 from capnet.hemodynamics.sensors import Sensor
 from capnet.hemodynamics.spectra import evaluate
 from capnet.hemodynamics.trains import Train
+from capnet.signal.beats import beats_of
 from capnet.signal.feet import pulse_feet
 from capnet.units import MMHG
 from tests.hemodynamics.people import textbook
@@ -75,6 +76,13 @@ def test_a_record_does_not_depend_on_its_strips(people):
     for name, values in vars(whole.beats).items():
         np.testing.assert_array_equal(values, getattr(joined.beats, name))
     assert np.isfinite(whole.channels["ppg"].values).all()
+
+
+def test_no_piece_is_without_a_sample(train):
+    asked = {"duration": 3.0, "rates": {"abp": 100.0, "aortic_root": 1.0}}
+    parts = list(train.strips(0, **asked, strip=1.3))
+    assert [len(p.channels["aortic_root"].values) for p in parts] == [2, 1]
+    assert sum(len(p.channels["abp"].values) for p in parts) == 300
 
 
 def test_a_record_does_not_depend_on_threads_or_company(people, train):
@@ -178,6 +186,92 @@ def test_episodes_move_pressure_as_flow_and_resistance_do(people):
     assert way[during].mean() < way[before].mean() - 1e-3
 
 
+# mean pressure as a part of that at rest, from the docstrings; mmHg of peripheral and
+# central systolic pressure, which must at least have the sign
+SIZES = [
+    (Episode.exercise, 0.11, 20.0, 12.0),
+    (Episode.cold_pressor, 0.175, 15.0, 15.0),
+    (Episode.vasopressor, 1.0 / 6.0, 15.0, 15.0),
+    (Episode.nitroglycerin, -0.1, -13.0, -12.0),
+    (Episode.sleep, -0.1, -7.0, -8.0),
+]
+
+
+@pytest.fixture(scope="module")
+def calm(people):
+    return Train.draw(people, seed=3, threads=1, **CALM)
+
+
+@pytest.mark.parametrize(("kind", "mean", "arm", "aorta"), SIZES)
+def test_episodes_move_central_and_peripheral_pressure(calm, kind, mean, arm, aorta):
+    times = {"duration": 150.0, "rise": 20.0, "fall": 20.0}
+    episode = dataclasses.replace(kind(20.0, 5000.0), **times, spread=0.0)
+    drawn = draw_episodes([episode], 2, np.random.default_rng(0))
+    train = dataclasses.replace(calm, episodes=drawn)
+    for row in range(2):
+        beats = train.strip(row, duration=160.0, rates={"abp": 50.0}).beats
+        before, during = beats.onset < 18.0, beats.onset > 120.0
+        rest, now = (beats.mean[0][part].mean() for part in (before, during))
+        assert now / rest - 1.0 == pytest.approx(mean, abs=0.015)
+        for site, wanted in (("radial", arm), ("aortic_root", aorta)):
+            top = beats.systolic[beats.row(site)]
+            moved = top[during].mean() - top[before].mean()
+            assert moved == pytest.approx(wanted, abs=6.0)
+            assert np.sign(moved) == np.sign(wanted)
+        rate = beats.interval[before].mean() / beats.interval[during].mean()
+        assert rate == pytest.approx(episode.hr, rel=1e-3)
+        # what a finger holds on average stays within what a sensor can see
+        level = beats.mean[-1]
+        assert level[during].mean() == pytest.approx(level[before].mean(), abs=0.08)
+
+
+def test_vasomotion_moves_pressure_as_much_as_resistance(people):
+    waves = Vasomotion(mayer=(0.0, 0.0), slow=(0.03, 0.03))
+    steady = CALM | {"vasomotion": waves}
+    train = Train.draw(people, seed=8, threads=1, **steady)
+    beats = train.strip(0, duration=1200.0, rates={"abp": 10.0}).beats
+    excess = beats.mean[0] - train.transients.outflow[0]
+    assert np.log(beats.tone).std() == pytest.approx(0.03, rel=0.25)
+    swing, tone = np.log(excess), np.log(beats.tone)
+    assert np.corrcoef(swing[2:], tone[:-2])[0, 1] > 0.9
+    assert swing.std() == pytest.approx(tone.std(), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "episodes",
+    [[], [Episode.cold_pressor(-100.0, 400.0)], [Episode.exercise(20.0, 400.0)]],
+    ids=["rest", "cold", "exercise"],
+)
+def test_the_signal_room_accepts_sinus_beats_and_refuses_ectopic_ones(people, episodes):
+    """The road of a real record: R peaks, feet, gate, pressure of the line."""
+    train = Train.draw(
+        people, seed=10, rhythm=Rhythm(ectopic_rate=(120.0, 120.0)), episodes=episodes,
+        sensor=Sensor.clinic(), catheter=Catheter(), threads=1,
+    )  # fmt: skip
+    rates = {"ecg": 250.0, "ppg": 125.0, "abp": 125.0}
+    for row in range(2):
+        strip = train.strip(row, duration=150.0, rates=rates)
+        true, found = strip.beats, beats_of(strip.record())
+        gap = np.abs(found.features["r_peak"][:, None] - true.r_peak)
+        which = gap.argmin(axis=1)
+        assert gap.min(axis=1).max() < 8e-3
+        # an ectopic beat within 0.3 s escapes the detector, a sinus beat at the ends
+        missed = np.setdiff1d(np.arange(2, len(true) - 2), which)
+        assert true.ectopic[missed].all()
+        following = np.minimum(which + 1, len(true) - 1)
+        odd = true.ectopic[which] | true.ectopic[following]
+        # the one after an ectopic beat begins late and is large
+        clean = ~odd & ~true.ectopic[np.maximum(which - 1, 0)]
+        assert odd.sum() >= 4
+        assert found.accepted[clean].mean() > 0.97
+        assert not found.accepted[odd].any()
+        line = found.waves["abp"][clean]
+        systolic = line.max(axis=1) - true.systolic[1][which[clean]]
+        assert np.isfinite(systolic).mean() > 0.97
+        # a line adds its offset and rings, for everybody alike
+        assert np.nanstd(systolic) < 2.0
+
+
 def test_respiration_moves_pressure_and_the_baseline(people):
     chest = Respiration(
         *((0.25, 0.25), (0.0, 0.0), (0.0, 0.0)),
@@ -197,6 +291,10 @@ def test_respiration_moves_pressure_and_the_baseline(people):
     for name, size in (("aortic_root", 2.0), ("ppg", 0.2)):
         apart = with_.channels[name].values - without.channels[name].values
         assert apart.std() * 2.0**0.5 == pytest.approx(size, rel=0.01)
+        # pressure falls with inspiration, the first half of a cycle
+        turns = 0.25 * with_.channels[name].times + moved.respiration.phase[0]
+        sign = np.corrcoef(apart, np.sin(2.0 * np.pi * turns))[0, 1]
+        assert sign * (1.0 if name == "ppg" else -1.0) > 0.99
 
 
 def test_a_strip_becomes_a_record_a_figure_and_a_file(train, tmp_path):
@@ -240,14 +338,15 @@ def test_what_cannot_be_is_refused(people, train):
         train.strip(0, duration=5.0, rates={"carotid": 100.0})
     with pytest.raises(UnitError, match="sampling rate"):
         train.strip(0, duration=5.0, rates={"ppg": 0.0})
-    with pytest.raises(ConfigError, match="person 7"):
-        train.strip(7, duration=5.0, rates={"ppg": 100.0})
+    for row in (7, -1):
+        with pytest.raises(ConfigError, match=f"person {row}"):
+            train.strips(row, duration=5.0, rates={"ppg": 100.0})
     with pytest.raises(ConfigError, match="at least one channel"):
         train.strip(0, duration=5.0, rates={})
     with pytest.raises(ConfigError, match="wanted more than 0"):
         train.strip(0, duration=-1.0, rates={"ppg": 100.0})
     with pytest.raises(ConfigError, match="wanted one of ecg"):
-        train.record(0, duration=5.0, rates={"aortic_root": 100.0})
+        train.record(0, duration=1e12, rates={"aortic_root": 100.0})
     with pytest.raises(ShapeError, match="rhythm is of 1 people"):
         dataclasses.replace(train, rhythm=train.rhythm.take(np.arange(1)))
     with pytest.raises(ConfigError, match="seed -1"):

@@ -53,6 +53,20 @@ def test_the_order_of_the_beats_makes_no_difference():
     np.testing.assert_array_equal(one, other)
 
 
+def test_no_leaf_is_one_person_seen_often():
+    """It must not know its own people better for seeing them often."""
+    rng = np.random.default_rng(0)
+    train = make_beats(60)
+    luck = rng.normal(0, 10, (60, 1))  # nothing that the inputs tell
+    train = train.replace(reference=train.reference + luck)
+    often = train.take(np.repeat(np.arange(60), 10))
+    once, ten = (
+        np.corrcoef(RandomForest().fit(b).predict(train).csbp, luck[:, 0])[0, 1]
+        for b in (train, often)
+    )
+    assert ten < once + 0.1
+
+
 def test_seeds_differ_and_repeat():
     train, test = make_beats(40), make_beats(4, seed=1)
     a, b, c = (RandomForest(seed=s).fit(train).predict(test).csbp for s in (0, 0, 1))

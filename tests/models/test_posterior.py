@@ -114,6 +114,36 @@ def test_readings_average_away_what_does_not_last():
     assert (one[0, 0], four[0, 0], lasting[0, 0]) == pytest.approx((64, 40, 64))
 
 
+def test_a_wrist_held_high_or_low_moves_both_pressures_alike():
+    wrist = CuffModel(sbp_sd=8.0, dbp_sd=7.0, height_sd=5.0, least_pulse=0.0)
+    n = 40_000
+    rng = np.random.default_rng(0)
+    zero = np.zeros(n)
+    read = apply_cuff(zero, zero, wrist.draw(n, rng, person=rng), site="radial")
+    assert np.cov(read[:, 0], zero)[0, 0] == pytest.approx(
+        cuff_error(wrist, "radial")[1][0, 0], rel=0.03
+    )
+    level, held = (cuff_error(wrist, site)[1] for site in ("brachial", "radial"))
+    np.testing.assert_allclose(held - level, (0.77 * 5) ** 2, rtol=0.02)
+    several = CuffModel(sbp_sd=8.0, dbp_sd=7.0, height_sd=5.0, readings=10**6)
+    assert cuff_error(several, "radial")[1][0, 0] == pytest.approx(3.85**2, rel=0.02)
+
+
+def test_a_declared_cuff_sits_at_one_site():
+    train = clinic(10, site="radial")
+    floor = CuffPosterior(CuffModel.wrist()).fit(train)
+    np.testing.assert_array_equal(
+        floor.error[1], cuff_error(CuffModel.wrist(), "radial")[1]
+    )
+    mixed = train.replace(
+        cuff_site=np.array(["radial"] * 5 + ["brachial"] * 5),
+        truth=train.truth | clinic(10).truth,
+    )
+    with pytest.raises(ProtocolError, match="readings at brachial, radial"):
+        CuffPosterior(CuffModel.wrist()).fit(mixed)
+    CuffPosterior().fit(mixed)  # learns what it is given
+
+
 def test_order_and_company_make_no_difference():
     train, test = clinic(cuff=NOISY), clinic(6, seed=1, cuff=NOISY)
     floor = CuffPosterior().fit(train)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from capnet.errors import ProtocolError
+from capnet.errors import ConfigError, ProtocolError
 from capnet.models.inputs import SCALARS
 from capnet.models.svr import SVR, thinned
 from capnet.prediction import NO_CUFF
@@ -60,12 +60,51 @@ def test_far_from_everybody_it_answers_one_number():
     np.testing.assert_allclose(answers, answers[0])
 
 
-def test_thinning_takes_beats_evenly_and_never_more_than_there_are():
+def crowd():
+    """One who was seen for a day, one twice, forty once."""
+    names = ["day"] * 500 + ["twice"] * 2 + [f"once-{i:02d}" for i in range(40)]
+    beat = np.array([*range(500), 0, 1, *[0] * 40])
+    return make_beats(542, subject=np.array(names), beat=beat)
+
+
+def test_thinning_never_takes_more_than_there_are():
     beats = make_beats(10)
-    assert len(thinned(beats, rows=4)) == 4
-    assert len(thinned(beats, rows=99)) == 10
-    kept = thinned(beats, rows=4).subject.tolist()
-    assert kept == [f"virtual-{i:03d}" for i in (0, 3, 6, 9)]
+    assert [len(thinned(beats, rows=n)) for n in (1, 4, 10, 99)] == [1, 4, 10, 10]
+    with pytest.raises(ConfigError, match="rows is 0"):
+        thinned(beats, rows=0)
+
+
+def test_thinning_leaves_nobody_out_while_another_is_taken_twice():
+    for rows, day, twice in ((42, 1, 1), (44, 2, 2), (100, 58, 2)):
+        kept = thinned(crowd(), rows=rows).subject.tolist()
+        assert len(kept) == rows
+        assert (kept.count("day"), kept.count("twice")) == (day, twice)
+        assert len({*kept}) == 42
+
+
+def test_thinning_favours_neither_names_nor_places():
+    """Among more subjects than rows, and among the beats of each."""
+    beats = make_beats(3000, per_subject=10)
+    kept = thinned(beats, rows=150)
+    assert len({*kept.subject}) == 150
+    where = np.array([int(name.split("-")[1]) for name in kept.subject]) / 300
+    assert where.mean() == pytest.approx(0.5, abs=0.08)
+    assert kept.beat.astype(int).mean() == pytest.approx(4.5, abs=0.8)
+
+
+def test_thinning_does_not_depend_on_the_order_even_of_days():
+    beats = crowd().replace(beat=np.zeros(542, dtype=int), time=np.zeros(542))
+    mixed = beats.take(np.random.default_rng(0).permutation(542))
+    for rows in (60, 999):
+        one, other = (thinned(b, rows=rows) for b in (beats, mixed))
+        np.testing.assert_array_equal(one.cuff, other.cuff)
+
+
+def test_beats_seen_again_teach_nothing_new():
+    train, test = make_beats(40), make_beats(8, seed=1)
+    often = train.take(np.repeat(np.arange(40), 5))
+    one, other = (numbers(SVR().fit(b).predict(test)) for b in (train, often))
+    np.testing.assert_allclose(other, one, atol=0.1)
 
 
 def test_refused_beats_have_a_reason_and_nobody_is_no_error():

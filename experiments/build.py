@@ -1,8 +1,8 @@
 """From configuration to the library's objects; an allow-list, never ``_target_``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from types import UnionType
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from capnet import hemodynamics
@@ -13,27 +13,23 @@ from capnet.adaptation.strategies import (
     ShrunkAffine,
     Strategy,
 )
-from capnet.errors import ConfigError
+from capnet.errors import ConfigError, ProtocolError
 from capnet.hemodynamics import (
-    Apart,
-    Arm,
     Catheter,
     Clinic,
     Cohort,
     CuffModel,
-    Deviate,
     LinearSolver,
-    NormalAge,
     Population,
     Priors,
     Sensor,
-    Trend,
-    UniformAge,
 )
 from capnet.hemodynamics.simulation import Solver
 from capnet.training.pretrain import Pretraining
+from capnet.types import Calibration
 
 __all__ = [
+    "calibrations",
     "check_number",
     "clinic",
     "cohort",
@@ -140,34 +136,105 @@ def words(value: Any, *, where: str) -> list[str]:
     return value
 
 
-def _check_setting(value: Any, hint: Any, *, where: str) -> None:
-    """Refuse numbers, words and truth values of the wrong kind."""
-    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    kinds = [option for option in options if option is not type(None)]
-    if len(kinds) > 1 or (value is None and len(options) > 1):
-        return
-    check_number(value, kinds[0], where=where)
-    if kinds[0] is bool:
-        flag(value, where=where)
-    known = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else (value,)
-    if value not in known:
-        msg = f"{where} is {value!r}; wanted one of {', '.join(map(str, known))}."
+def calibrations(value: Any) -> list[Calibration]:
+    """Return calibrations that virtual people can have.
+
+    Raises:
+        ConfigError: If it is no list of words.
+        ProtocolError: If there is another one, or none.
+    """
+    known: tuple[Calibration, ...] = ("exact", "cuff SBP/DBP")
+    given = words(value, where="calibrations")
+    if not given or not set(given) <= set(known):
+        msg = f"calibrations is {given!r}; wanted some of {list(known)!r}."
+        raise ProtocolError(msg)
+    return [calibration for calibration in known if calibration in given]
+
+
+def _fitted(value: Any, hint: Any, *, where: str) -> Any:
+    """Return a setting as its type has it: lists as tuples, mappings as settings.
+
+    Raises:
+        ConfigError: If it is of the wrong kind; the message says where.
+    """
+    if isinstance(hint, UnionType):
+        options = get_args(hint)
+        if value is None and NoneType in options:
+            return None
+        kinds = [kind for kind in options if kind is not NoneType]
+        given = set(value) if isinstance(value, Mapping) else set()
+        if len(kinds) > 1 and not all(map(is_dataclass, kinds)):
+            return value
+        hint = next((k for k in kinds if given <= _names(k)), kinds[-1])
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if not any(type(value) is type(part) and value == part for part in parts):
+            msg = f"{where} is {value!r}; wanted one of {', '.join(map(str, parts))}."
+            raise ConfigError(msg)
+    elif origin is tuple:
+        return _sequence(value, parts, where=where)
+    elif origin is Mapping:
+        found = _mapping(value, where=where)
+        return {k: _fitted(v, parts[1], where=f"{where}.{k}") for k, v in found.items()}
+    elif is_dataclass(hint) and isinstance(hint, type):
+        group = where.rpartition(".")[2]
+        if isinstance(value, str) and group in _PRESETS:
+            return _preset(group, value)
+        return value if isinstance(value, hint) else _make(hint, value, where=where)
+    elif hint is str and not isinstance(value, str):
+        msg = f"{where} is {value!r}; wanted a word."
         raise ConfigError(msg)
+    elif hint is bool:
+        flag(value, where=where)
+    else:
+        check_number(value, hint, where=where)
+    return value
 
 
-def _make(kind: type, settings: Mapping[str, Any], *, where: str) -> Any:
-    known = {f.name for f in fields(kind)}
-    unknown = sorted(set(settings) - known)
+def _names(kind: Any) -> set[str]:
+    return {f.name for f in fields(kind)} if is_dataclass(kind) else set()
+
+
+def _sequence(value: Any, kinds: tuple[Any, ...], *, where: str) -> tuple[Any, ...]:
+    """Return a list as the tuple of a type, such as a range of two numbers."""
+    any_number = kinds[-1] is Ellipsis
+    fits = isinstance(value, list | tuple) and (any_number or len(value) == len(kinds))
+    if not fits:
+        count = "" if any_number else f" of {len(kinds)}"
+        msg = f"{where} is {value!r}; wanted a list{count}."
+        raise ConfigError(msg)
+    each = kinds[:1] * len(value) if any_number else kinds
+    return tuple(
+        _fitted(part, kind, where=f"{where}[{i}]")
+        for i, (part, kind) in enumerate(zip(value, each, strict=True))
+    )
+
+
+def _mapping(value: Any, *, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        group = where.rpartition(".")[2]
+        word = f", or one of {', '.join(_PRESETS[group])}" if group in _PRESETS else ""
+        msg = f"{where} is {value!r}; wanted settings by name{word}."
+        raise ConfigError(msg)
+    return value
+
+
+def _make(kind: type, settings: Any, *, where: str) -> Any:
+    """Build a dataclass from its settings, and those that are dataclasses, too."""
+    known = _names(kind)
+    unknown = sorted(map(str, set(_mapping(settings, where=where)) - known))
     if unknown:
         msg = (
             f"{where} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}."
         )
         raise ConfigError(msg)
     hints = get_type_hints(kind)
-    for name, value in settings.items():
-        _check_setting(value, hints[name], where=f"{where}.{name}")
+    parts = {
+        name: _fitted(value, hints[name], where=f"{where}.{name}")
+        for name, value in settings.items()
+    }
     try:
-        return kind(**settings)
+        return kind(**parts)
     except TypeError as error:
         msg = f"{where} cannot be built from {dict(settings)}: {error}"
         raise ConfigError(msg) from error
@@ -179,52 +246,6 @@ def _preset(group: str, word: str) -> Any:
         msg = f"{group} {word!r} is unknown; presets are {', '.join(presets)}."
         raise ConfigError(msg)
     return presets[word]()
-
-
-def _priors(given: Any) -> Priors:
-    """Build priors from a preset's name, or from their trends."""
-    if isinstance(given, str):
-        by_word: Priors = _preset("priors", given)
-        return by_word
-    trends = {
-        name: _make(Trend, trend, where=f"population.priors.trends.{name}")
-        for name, trend in given.get("trends", {}).items()
-    }
-    made: Priors = _make(Priors, {**given, "trends": trends}, where="population.priors")
-    return made
-
-
-def _population(settings: Mapping[str, Any]) -> Population:
-    parts = dict(settings)
-    if "priors" in parts:
-        parts["priors"] = _priors(parts["priors"])
-    if "age" in parts:
-        age = parts["age"]
-        parts["age"] = _make(
-            NormalAge if "mean" in age else UniformAge, age, where="population.age"
-        )
-    if "arm" in parts:
-        parts["arm"] = _make(Arm, parts["arm"], where="population.arm")
-    parts["deviates"] = {
-        name: _make(Deviate, deviate, where=f"population.deviates.{name}")
-        for name, deviate in parts.get("deviates", {}).items()
-    }
-    made: Population = _make(Population, parts, where="population")
-    return made
-
-
-def _sensor(settings: Mapping[str, Any]) -> Sensor:
-    parts = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-    if "lowpass" in parts:
-        parts["lowpass"] = tuple(tuple(stage) for stage in parts["lowpass"])
-    made: Sensor = _make(Sensor, parts, where="sensor")
-    return made
-
-
-def _catheter(settings: Mapping[str, Any]) -> Catheter:
-    parts = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-    made: Catheter = _make(Catheter, parts, where="catheter")
-    return made
 
 
 def clinic(settings: Mapping[str, Any], *, opening: bool = False) -> Clinic:
@@ -240,13 +261,6 @@ def clinic(settings: Mapping[str, Any], *, opening: bool = False) -> Clinic:
         ConfigError: If a setting or a preset is unknown or out of its range, or the
             clinic is locked and is not to be opened.
     """
-    makers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-        "population": _population,
-        "sensor": _sensor,
-        "cuff": lambda s: _make(CuffModel, s, where="cuff"),
-        "catheter": _catheter,
-        "apart": lambda s: _make(Apart, s, where="apart"),
-    }
     parts = dict(settings)
     if flag(parts.pop("locked", False), where="clinic.locked") and not opening:
         msg = (
@@ -255,15 +269,11 @@ def clinic(settings: Mapping[str, Any], *, opening: bool = False) -> Clinic:
             "clinic=dev and report on clinic=test."
         )
         raise ConfigError(msg)
-    for group, make in makers.items():
-        given = parts.get(group)
-        if isinstance(given, str):
-            parts[group] = _preset(group, given)
-        elif given is not None:
-            parts[group] = make(given)
-    given = parts.get("solver", {})
+    given = _mapping(parts.get("solver", {}), where="clinic.solver")
     parts["solver"] = (
-        solver(given) if "kind" in given else _make(LinearSolver, given, where="solver")
+        solver(given)
+        if "kind" in given
+        else _make(LinearSolver, given, where="clinic.solver")
     )
     made: Clinic = _make(Clinic, parts, where="clinic")
     return made
@@ -321,14 +331,12 @@ def cohort(settings: Mapping[str, Any]) -> Cohort:
         msg = f"cohort of kind {kind!r} has {wanted}; see {odd[0]!r}."
         raise ConfigError(msg)
     if kind == "sampled":
-        population = parts["population"]
-        given = isinstance(population, str)
         return Cohort.sample(
             whole(parts["n"], least=1, where="cohort.n"),
             seed=whole(parts["seed"], least=0, where="cohort.seed"),
-            population=_preset("population", population)
-            if given
-            else _population(population or {}),
+            population=_fitted(
+                parts["population"] or {}, Population, where="cohort.population"
+            ),
         )
     if kind == "pwdb":
         subjects = parts["subjects"]

@@ -12,7 +12,7 @@ from capnet.hemodynamics import Clinic
 from experiments import build
 from experiments.ages import printed, summary, waves_by_age
 from experiments.door import console, door, folder, plain
-from experiments.stages import beats_file, observe, people
+from experiments.stages import beats_file, cuff_sites, observe, people
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="observe")
@@ -20,9 +20,11 @@ from experiments.stages import beats_file, observe, people
 def main(cfg: DictConfig) -> None:
     """Simulate a clinic and observe it."""
     clinic: Clinic = build.clinic(plain(cfg.clinic))
-    visit = people(clinic, show=cfg.progress)
     looks = {"draws": cfg.draws, "radial_every": cfg.radial_every}
-    seen = {c: observe(clinic, visit, c, **looks) for c in cfg.calibrations}
+    cuff_sites(**looks)  # refuses before people are simulated
+    asked = build.calibrations(plain(cfg.calibrations))
+    visit = people(clinic, show=cfg.progress)
+    seen = {c: observe(clinic, visit, c, **looks) for c in asked}
     out = folder()
     visit.cohort.save(out / "cohort.npz")
     for calibration, beats in seen.items():

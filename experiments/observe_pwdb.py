@@ -30,8 +30,9 @@ def main(cfg: DictConfig) -> None:
     """Read the database, judge its waves, cut them into beats."""
     given = plain(cfg)
     home, site = given["folder"], given["site"]
-    for name in ("folder", "site"):
-        if not isinstance(given[name], str):
+    for name in ("folder", "site", "release", "ppg"):
+        optional = name in ("release", "ppg") and given[name] is None
+        if not optional and not isinstance(given[name], str):
             msg = f"{name} is {given[name]!r}; wanted a word."
             raise ConfigError(msg)
     if given["release"] is None:

@@ -34,6 +34,7 @@ __all__ = [
     "adapted",
     "beats_file",
     "check_unseen",
+    "cuff_sites",
     "floors",
     "observe",
     "people",
@@ -66,21 +67,31 @@ def observe(
     Raises:
         ConfigError: If there is no draw.
     """
+    return Beats.concatenate(
+        [
+            clinic.observe(visit, calibration=calibration, cuff_site=site, draw=draw)
+            for draw, site in enumerate(cuff_sites(draws, radial_every))
+        ]
+    )
+
+
+def cuff_sites(draws: int, radial_every: int) -> list[CuffSite]:
+    """Return where the cuff of each draw is: every so many times at the wrist.
+
+    Raises:
+        ConfigError: If there is no draw, or ``radial_every`` is negative.
+    """
+    for name, value in (("draws", draws), ("radial_every", radial_every)):
+        build.check_number(value, int, where=name)
     if draws < 1 or radial_every < 0:
         msg = f"draws is {draws}, radial_every {radial_every}; wanted >= 1 and >= 0."
         raise ConfigError(msg)
-    sites: list[CuffSite] = [
+    return [
         "radial"
         if radial_every and draw % radial_every == radial_every - 1
         else "brachial"
         for draw in range(draws)
     ]
-    return Beats.concatenate(
-        [
-            clinic.observe(visit, calibration=calibration, cuff_site=site, draw=draw)
-            for draw, site in enumerate(sites)
-        ]
-    )
 
 
 def beats_file(calibration: str) -> str:

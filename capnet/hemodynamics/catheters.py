@@ -96,7 +96,7 @@ class Catheter:
     def __post_init__(self) -> None:
         for name in ("natural", "damping"):
             low, high = getattr(self, name)
-            if not 0.0 < low <= high:
+            if not 0.0 < low <= high or (name == "damping" and np.isinf(high)):
                 msg = f"range of {name} is {low:g} to {high:g}; wanted 0 < low <= high."
                 raise ConfigError(msg)
         if np.isinf(self.natural[1]) and np.isfinite(self.natural[0]):
@@ -105,10 +105,10 @@ class Catheter:
                 "finite ends, or both infinite for a catheter that follows at once."
             )
             raise ConfigError(msg)
-        if not (self.zero_sd >= 0 and self.level_sd >= 0):
+        if not (0 <= self.zero_sd < np.inf and 0 <= self.level_sd < np.inf):
             msg = (
                 f"zero_sd is {self.zero_sd:g} mmHg and level_sd {self.level_sd:g} cm; "
-                "wanted none below 0."
+                "wanted finite numbers, none below 0."
             )
             raise ConfigError(msg)
 
@@ -185,7 +185,7 @@ def apply_catheter_record(
 
     Raises:
         ShapeError: If there is not one catheter a record.
-        ConfigError: If a natural frequency is above half the sampling rate.
+        ConfigError: If a natural frequency is above a third of the sampling rate.
         RecordError: If a sample is missing.
     """
     answer = filter_rows(pressure, _sections(draw, sampling_rate), state)

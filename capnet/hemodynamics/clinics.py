@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 
@@ -52,6 +52,9 @@ _FORMAT: Final = "capnet clinic 2"
 Body = Literal["whole", "hybrid"]
 """Which arteries are one-dimensional: all 116, or the aorta and one arm (and then with
 another author's wall)."""
+
+_LONGEST_PEP: Final = 0.25
+"""s: what is more was given in ms, or is no heart's."""
 
 _PERFECT: Final = Catheter.perfect()
 _AT_ONCE: Final = Apart()
@@ -113,21 +116,33 @@ class Clinic:
                 wanted = ", ".join(get_args(kind))
                 msg = f"clinic has {name} {value!r}; wanted one of {wanted}."
                 raise ConfigError(msg)
+        if self.body == "hybrid" and self.ppg_site == "ear":
+            msg = (
+                f"clinic {self.name!r} has hybrid bodies, which are the aorta and the "
+                "left arm, and a pulse sensor at an ear; wanted it at the finger or "
+                "wrist, or whole bodies."
+            )
+            raise ConfigError(msg)
         if not self.name or not set(self.name) <= _LETTERS:
             msg = (
                 f"clinic is named {self.name!r}; wanted letters, digits, '.', '-', '_'."
             )
             raise ConfigError(msg)
-        if self.n < 1 or self.seed < 0 or not 0 <= 2.5 * self.pep_sd < self.pep_mean:
+        pep = 0 <= 2.5 * self.pep_sd < self.pep_mean <= _LONGEST_PEP
+        if self.n < 1 or self.seed < 0 or not pep:
             msg = (
                 f"clinic {self.name!r} has n {self.n}, seed {self.seed}, PEP "
                 f"{self.pep_mean:g} +- {self.pep_sd:g} s; wanted n >= 1, seed >= 0 and "
-                "a mean PEP above 2.5 SDs."
+                f"a mean PEP above 2.5 SDs and up to {_LONGEST_PEP:g} s."
             )
             raise ConfigError(msg)
 
     def hash(self) -> str:
-        """Return 16 hexadecimal digits that change with anything that matters."""
+        """Return 16 hexadecimal digits that change with every setting that matters.
+
+        Equal numbers are equal however they are written (-4 or -4.0). The library's
+        code and its packaged tables are not looked at.
+        """
         text = json.dumps([_FORMAT, _content(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -205,7 +220,9 @@ class Clinic:
         """Record one steady beat of each person.
 
         Args:
-            visit: From `simulate` of this clinic, or a selection of its people.
+            visit: From `simulate` of this clinic, or a selection of its people; who
+                comes from elsewhere gets the name and the sensor of this clinic's
+                person with that number.
             calibration: ``exact`` (true arm pressures) or ``cuff SBP/DBP`` (what the
                 clinic's cuff shows).
             cuff_site: Whose pressures calibrate.
@@ -221,8 +238,17 @@ class Clinic:
 
         Raises:
             ProtocolError: If the calibration is none that virtual people can have.
-            ShapeError: If the waves are not this clinic's.
+            ConfigError: If the cuff is not at the ``brachial`` or ``radial`` artery, or
+                there are no waves where the pulse sensor sits.
+            ShapeError: If somebody has a number that this clinic has not, or the draw
+                is negative.
         """
+        if cuff_site not in get_args(CuffSite):
+            msg = (
+                f"a cuff at {cuff_site!r} was asked of clinic {self.name!r}; wanted "
+                f"one of {', '.join(get_args(CuffSite))}."
+            )
+            raise ConfigError(msg)
         if calibration not in ("exact", "cuff SBP/DBP"):
             msg = (
                 f"calibration {calibration!r} was asked of clinic {self.name!r}; "
@@ -350,11 +376,16 @@ def _one_beat(waves: Waves, site: Site, start: PerBeat) -> BeatWaves:
     return np.where(np.isfinite(start)[:, None], values, np.nan)
 
 
-def _content(value: object) -> object:
-    """Return what a setting says, as JSON can hold it, with the names of classes."""
+def _content(value: object, kind: object = object) -> object:
+    """Return what a setting says, as JSON can hold it, with the names of classes.
+
+    ``kind`` is the setting's type: a whole number in place of a fractional one says the
+    same as that.
+    """
     if is_dataclass(value) and not isinstance(value, type):
+        kinds = get_type_hints(type(value))
         said = {
-            f.name: _content(getattr(value, f.name))
+            f.name: _content(getattr(value, f.name), kinds[f.name])
             for f in fields(value)
             if f.metadata.get("content", True)
         }
@@ -362,7 +393,10 @@ def _content(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _content(part) for key, part in value.items()}
     if isinstance(value, tuple):
-        return [_content(part) for part in value]
+        first = next(iter(get_args(kind)), object)  # a tuple's parts are of one kind
+        return [_content(part, first) for part in value]
+    if kind is float and isinstance(value, int | float):
+        return float(value) + 0.0  # 0.0 for -0.0
     if value is None or isinstance(value, bool | int | float | str):
         return value
     msg = (

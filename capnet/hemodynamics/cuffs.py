@@ -79,14 +79,16 @@ class CuffModel:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 msg = f"{name} is {getattr(self, name):g}; wanted 0 to 1."
                 raise ConfigError(msg)
-        if self.sbp_sd < 0 or self.dbp_sd < 0 or self.readings < 1:
-            msg = (
-                f"cuff has SDs {self.sbp_sd:g}, {self.dbp_sd:g} mmHg and "
-                f"{self.readings} readings; wanted SDs >= 0 and readings >= 1."
-            )
-            raise ConfigError(msg)
-        if self.height_sd < 0:
-            msg = f"height_sd is {self.height_sd:g} cm; wanted none below 0."
+        for name in ("sbp_bias", "dbp_bias"):
+            if not np.isfinite(getattr(self, name)):
+                msg = f"{name} is {getattr(self, name):g}; wanted a finite number."
+                raise ConfigError(msg)
+        for name in ("sbp_sd", "dbp_sd", "least_pulse", "height_sd"):
+            if not 0.0 <= getattr(self, name) < np.inf:
+                msg = f"{name} is {getattr(self, name):g}; wanted 0 or more."
+                raise ConfigError(msg)
+        if self.readings < 1:
+            msg = f"cuff has {self.readings} readings; wanted readings >= 1."
             raise ConfigError(msg)
 
     @classmethod

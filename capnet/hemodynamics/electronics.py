@@ -22,6 +22,7 @@ from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.waves import check_sampling_rate
 
 __all__ = [
+    "LEAST_SAMPLES",
     "MATCHED",
     "Sections",
     "State",
@@ -43,6 +44,9 @@ __all__ = [
 
 MATCHED: Final = 10.0
 """Hz at which sections are exact, or a fifth of the sampling rate if that is less."""
+
+LEAST_SAMPLES: Final = 3.0
+"""Of each period of a natural frequency: with two it would ring twice as high."""
 
 PerRow = Float[np.ndarray, " row"]
 Rows = Float[np.ndarray, "row time"]
@@ -129,16 +133,19 @@ def second_order_section(
 ) -> Section:
     """Return `second_order` as a section; one that lets all pass if it is infinite.
 
+    At `LEAST_SAMPLES` samples a period of the natural frequency it rings a tenth
+    higher than the circuit (damping 0.15), at four 3 %, at eight 0.3 %.
+
     Raises:
         ConfigError: If a natural frequency cannot be seen at the sampling rate.
     """
     check_sampling_rate(sampling_rate)
     at_once = np.isinf(natural)
     highest = natural[~at_once].max(initial=0.0)
-    if 2.0 * highest >= sampling_rate:
+    if LEAST_SAMPLES * highest > sampling_rate:
         msg = (
             f"a natural frequency of {highest:g} Hz cannot ring at {sampling_rate:g} Hz"
-            f"; wanted a sampling rate above {2.0 * highest:g} Hz. Sample more often."
+            f"; wanted {LEAST_SAMPLES * highest:g} Hz or more. Sample more often."
         )
         raise ConfigError(msg)
     finite = np.where(at_once, 1.0, natural)
@@ -203,7 +210,8 @@ def filter_rows(
             default.
 
     Returns:
-        The same kind of numbers as x; the arithmetic is float64. Shape (row, time).
+        The same kind of numbers as x, floating-point ones of whole ones; the
+        arithmetic is float64. Shape (row, time).
 
     Raises:
         ShapeError: If rows, sections and state do not fit together.
@@ -217,6 +225,8 @@ def filter_rows(
             f" wanted as many rows as sections and a state of shape {wanted}."
         )
         raise ShapeError(msg)
+    # whole numbers are filtered, too, but must not come out rounded
+    x = x.astype(np.result_type(x.dtype, np.float32), copy=False)
     _check_finite(x)
     answer = np.empty_like(x, order="C")
     if x.shape[1] == 0:

@@ -83,9 +83,16 @@ def with_wall(bodies: Arteries, law: WallLaw, *, along: Rows = AORTA) -> Arterie
         along: Arteries through which the pulse takes as long as before.
 
     Raises:
-        ConfigError: If no k3 makes the pulse that slow or that fast.
+        ConfigError: If there is no such artery, or no k3 makes the pulse that slow or
+            that fast.
     """
     segments = len(bodies.network)
+    if not len(along) or along.min() < 0 or along.max() >= segments:
+        msg = (
+            f"the pulse is to take as long through rows {along.tolist()}; wanted some "
+            f"in 0..{segments - 1} of {bodies.network!r}. Name them as 'along'."
+        )
+        raise ConfigError(msg)
     k1, k2 = np.full(segments, law.k1), np.full(segments, law.k2)
     wanted = _transit_time(bodies, along)
 

@@ -8,7 +8,7 @@ what is usual, and what no measurement tells.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -90,6 +90,7 @@ class NormalAge:
 
     def __post_init__(self) -> None:
         _check_ages(self.low, self.high)
+        _check_finite(self, at_least_0=("sd",))
 
     def quantile(self, normal: PerSubject, uniform: PerSubject) -> PerSubject:
         """Turn raw draws into ages."""
@@ -104,6 +105,18 @@ def _check_ages(low: float, high: float) -> None:
             f"(the tables cover {AGES[0]:g} to {AGES[1]:g})."
         )
         raise ConfigError(msg)
+
+
+def _check_finite(settings: object, *, at_least_0: Collection[str] = ()) -> None:
+    """Raise if a number is not finite, or is below 0 and may not be."""
+    for name, value in vars(settings).items():
+        number = isinstance(value, int | float)
+        if number and not (
+            np.isfinite(value) and (value >= 0 or name not in at_least_0)
+        ):
+            least = "a number from 0 on" if name in at_least_0 else "a finite number"
+            msg = f"{type(settings).__name__} has {name} {value:g}; wanted {least}."
+            raise ConfigError(msg)
 
 
 @dataclass(frozen=True)
@@ -122,9 +135,13 @@ class Deviate:
     follows: str = ""
     slope: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check_finite(self, at_least_0=("sd",))
+
 
 _LVET_WITH_HR: Final = Deviate(0.0, 0.6, "hr", -0.8)
-"""1.7 ms/bpm (Weissler 1961) is 0.8 SDs of ejection time for each SD of heart rate."""
+"""0.8 SDs of ejection time for each SD of heart rate are 1.7 ms/bpm (Weissler 1961)
+with PWDB's SDs, and 1.6 ms/bpm with the calibrated ones."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +155,9 @@ class Trend:
 
     at_50: float
     per_25_years: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_finite(self)
 
     def at(self, age: PerSubject) -> PerSubject:
         """Return the factor at each age (years)."""
@@ -172,8 +192,8 @@ class Priors:
     def calibrated(cls) -> Self:
         """Return priors whose virtual people have the pressures of real ones.
 
-        The packaged table ``priors_calibrated.csv`` says where each factor comes
-        from; ``python benchmarks/priors.py`` fits it anew.
+        The factors are in the packaged table ``priors_calibrated.csv``. What they are
+        fitted to, ``benchmarks/priors.py`` says, which fits them anew.
         """
         path = files("capnet.hemodynamics") / "tables" / "priors_calibrated.csv"
         rows = csv.DictReader(path.read_text("utf-8").splitlines())
@@ -209,6 +229,9 @@ class Arm:
     compliance_sd: float = 0.15
     length_sd: float = 0.05
 
+    def __post_init__(self) -> None:
+        _check_finite(self, at_least_0=tuple(vars(self)))
+
 
 def _usual() -> Mapping[str, Deviate]:
     return {}
@@ -238,6 +261,7 @@ class Population:
     clip: float = 2.2
 
     def __post_init__(self) -> None:
+        _check_finite(self, at_least_0=("clip",))
         for name, deviate in self.deviates.items():
             unknown = {name, deviate.follows or name} - set(PARAMETERS)
             if unknown:
@@ -262,7 +286,7 @@ class Population:
         """Return mean and standard deviation of a parameter at each age.
 
         Args:
-            name: As in `age_statistics`.
+            name: As in `age_statistics`, so not ``pwv``.
             age: Years.
         """
         mean, sd = age_statistics(name, age)
@@ -273,7 +297,8 @@ class Population:
     def calibrated(cls) -> Self:
         """Return healthy people of 25 to 75 whose pressures are those of real ones.
 
-        Ejection time falls with heart rate as in people: 1.7 ms/bpm (Weissler 1961).
+        Ejection time falls with heart rate nearly as in people: by 1.6 ms/bpm (1.7 in
+        Weissler 1961).
         A large body has a large heart and a wide aorta, so that stroke volume and
         diameter go together; how much, and that pulse wave velocity varies less among
         healthy people than the database has it, are chosen so that the spread of

@@ -106,7 +106,7 @@ class SensorDraw:
         phase: Where the samples fall, 0..1 of a sampling step.
         noise: White noise of SD 1. Shape (beat, time).
         seed: From which a record's noise and drift, and all motion follow.
-        height: Of the wrist above the heart, cm; 0 at other places.
+        height: Of the place above where it is level with the heart, cm.
         motion: Bursts of movement a minute.
         quantum: Step of the converter, pulse heights; 0 for none.
         rail: What the converter holds to each side of its centre, pulse heights; 0 for
@@ -156,8 +156,8 @@ class Sensor:
         bend: Shape of the contact's bend.
         damping: 0 for low-passes of first order; else of second order with the corner
             as natural frequency (0.866 Bessel, 0.707 Butterworth).
-        height_sd: Standard deviation of the wrist's height over the heart, cm. Raised
-            by 1 cm, a wrist loses 0.77 mmHg and, as is assumed here, bend.
+        height_sd: Standard deviation of the height over the heart, cm, of a wrist or a
+            hand. Raised by 1 cm, it loses 0.77 mmHg and, as is assumed here, bend.
         motion: Range of the bursts of movement a minute; 0 for none.
         motion_strength: Range of a burst's SD in its middle, pulse heights.
         motion_length: Range of its duration, s.
@@ -166,8 +166,8 @@ class Sensor:
         rail: Range of what the converter holds to each side, pulse heights; 0 for all.
 
     Raises:
-        ConfigError: If a range is upside down or negative, or bursts are so frequent
-            that they could not all have a slot of their own.
+        ConfigError: If a number or a range is out of its limits, a range upside down,
+            or bursts are so frequent that they could not all have a slot of their own.
     """
 
     contact_mean: float
@@ -198,18 +198,11 @@ class Sensor:
                     f"{floor:g} <= low <= high."
                 )
                 raise ConfigError(msg)
-        if self.contact_sd < 0 or self.drift_sd < 0:
-            msg = (
-                f"contact_sd is {self.contact_sd:g} and drift_sd {self.drift_sd:g}; "
-                "wanted none below 0."
-            )
-            raise ConfigError(msg)
-        if self.damping < 0 or self.height_sd < 0:
-            msg = (
-                f"damping is {self.damping:g} and height_sd {self.height_sd:g} cm; "
-                "wanted none below 0."
-            )
-            raise ConfigError(msg)
+        for name, (least, most) in _LIMITS.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                msg = f"{name} is {value:g}; wanted {least:g} to {most:g}."
+                raise ConfigError(msg)
         if self.motion[1] > 60.0 / SLOT:
             msg = (
                 f"motion has up to {self.motion[1]:g} bursts a minute; wanted at most "
@@ -302,6 +295,15 @@ class Sensor:
             motion_band=self.motion_band,
         )
 
+
+_LIMITS: Final = {
+    "contact_mean": (-30.0, 30.0),
+    "contact_sd": (0.0, 30.0),
+    "drift_sd": (0.0, 1e3),
+    "damping": (0.0, 10.0),
+    "height_sd": (0.0, 100.0),
+}
+"""A bend of 30 is a step already; without a limit it would overflow."""
 
 _RANGES: Final = (
     *("coupling", "noise", "quantum", "rail"),

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from capnet.adaptation.strategies import LoRAReplay, MMDLoRAReplay, ShrunkAffine
-from capnet.errors import ConfigError, RecordError
+from capnet.errors import ConfigError, ProtocolError, RecordError
 from capnet.hemodynamics import (
     Apart,
     Catheter,
@@ -198,6 +198,16 @@ def test_a_clinic_may_have_any_solver():
     assert made.solver == NonlinearSolver(viscoelastic=False)
 
 
+def test_calibrations_are_those_of_virtual_people():
+    both = ["exact", "cuff SBP/DBP"]
+    assert build.calibrations(both[::-1] * 2) == both
+    for wrong in (["none"], []):
+        with pytest.raises(ProtocolError, match=r"wanted some of \['exact', "):
+            build.calibrations(wrong)
+    with pytest.raises(ConfigError, match="wanted a list of words"):
+        build.calibrations("exact")
+
+
 def test_building_leaves_the_settings_as_they_were():
     settings = CLINIC | {"population": {"deviates": {"mbp": {"mean": 0.5}}}}
     before = repr(settings)
@@ -226,6 +236,43 @@ def test_building_leaves_the_settings_as_they_were():
         ({"population": {"deviates": {"iq": {}}}}, r"deviate 'iq' concerns"),
         ({"cuff": {"readings": 0}}, r"0 readings; wanted"),
         ({"n": 0}, r"n 0, seed 3.*wanted n >= 1"),
+        ({"name": {"a": 1}}, r"clinic\.name is .*; wanted a word"),
+        ({"sensor": None}, r"clinic\.sensor is None; wanted .*or one of source, "),
+        ({"sensor": 5}, r"clinic\.sensor is 5; wanted settings by name"),
+        ({"apart": "far"}, r"clinic\.apart is 'far'; wanted settings by name"),
+        ({"solver": None}, r"clinic\.solver is None; wanted settings by name"),
+        ({"solver": {"order": True}}, r"clinic\.solver\.order is True; wanted one of"),
+        (
+            {"catheter": {"natural": [10.0]}},
+            r"clinic\.catheter\.natural is \[10\.0\]; wanted a list of 2",
+        ),
+        (
+            {"catheter": {"damping": ["a", 0.5]}},
+            r"clinic\.catheter\.damping\[0\] is 'a'; wanted a number",
+        ),
+        ({"sensor": {"lowpass": [5.0]}}, r"lowpass\[0\] is 5\.0; wanted a list of 2"),
+        ({"population": 5}, r"clinic\.population is 5; wanted .*older_clinic"),
+        ({"population": {"priors": []}}, r"population\.priors is \[\]; .*calibrated"),
+        (
+            {"population": {"deviates": {"hr": 1.0}}},
+            r"population\.deviates\.hr is 1\.0; wanted settings by name",
+        ),
+        (
+            {"population": {"deviates": {"hr": {"sd": -1.0}}}},
+            r"Deviate has sd -1; wanted a number from 0 on",
+        ),
+        (
+            {"population": {"arm": {"length_sd": float("nan")}}},
+            r"Arm has length_sd nan",
+        ),
+        (
+            {"population": {"priors": {"trends": {"sv": {"at_50": float("inf")}}}}},
+            r"Trend has at_50 inf; wanted a finite number",
+        ),
+        (
+            {"population": {"age": {"mean": 60.0, "sd": -5.0, "low": 20, "high": 80}}},
+            r"NormalAge has sd -5",
+        ),
     ],
 )
 def test_what_is_unknown_or_out_of_range_is_refused(changes, message):

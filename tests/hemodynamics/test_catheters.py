@@ -102,8 +102,12 @@ def test_what_makes_no_sense_is_refused():
         Catheter(natural=(30.0, 10.0))
     with pytest.raises(ConfigError, match="10 Hz to infinity"):
         Catheter(natural=(10.0, np.inf))
+    with pytest.raises(ConfigError, match=r"range of damping is 0\.3 to inf"):
+        Catheter(damping=(0.3, np.inf))
     with pytest.raises(ConfigError, match="zero_sd is -1 mmHg"):
         dataclasses.replace(Catheter(), zero_sd=-1.0)
+    with pytest.raises(ConfigError, match="level_sd inf cm; wanted finite"):
+        dataclasses.replace(Catheter(), level_sd=np.inf)
     with pytest.raises(ShapeError, match="2 rows"):
         apply_catheter_record(np.zeros((2, 9)), sampling_rate=125.0, draw=_draw(3))
     with pytest.raises(RecordError, match="sample 0 of row 0"):

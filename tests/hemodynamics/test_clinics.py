@@ -1,10 +1,12 @@
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
 
 from capnet.errors import ConfigError, ProtocolError, ShapeError
 from capnet.hemodynamics import (
+    Catheter,
     Clinic,
     CuffModel,
     LinearSolver,
@@ -158,6 +160,55 @@ def test_hash_changes_with_content_only():
         assert dataclasses.replace(CLINIC, **change).hash() != CLINIC.hash()
 
 
+def test_hash_knows_every_setting_but_not_how_a_number_is_written():
+    def changed(settings, name, value):
+        return dataclasses.replace(settings, **{name: value})
+
+    def other(value):
+        """Return another value of the same kind."""
+        if isinstance(value, bool):
+            return not value
+        if isinstance(value, tuple):
+            return (*value[:-1], other(value[-1])) if value else ((5.0, 6.0),)
+        return value + 1 if isinstance(value, int) else 1.01 * value + 0.01
+
+    hashes = [CLINIC.hash()]
+    for part in ("sensor", "cuff", "catheter", "apart", "solver"):
+        settings = getattr(CLINIC, part)
+        settings = Catheter() if part == "catheter" else settings
+        hashes.append(changed(CLINIC, part, settings).hash())
+        for field in dataclasses.fields(settings):
+            value = getattr(settings, field.name)
+            if field.metadata.get("content", True) and not isinstance(value, str):
+                if field.name == "order":
+                    value = 1
+                some = changed(settings, field.name, other(value))
+                hashes.append(changed(CLINIC, part, some).hash())
+    for name, value in (("name", "t"), ("n", 25), ("pep_sd", 0.016)):
+        hashes.append(changed(CLINIC, name, value).hash())
+    for name, value in (("body", "hybrid"), ("ppg_site", "ear")):
+        hashes.append(changed(CLINIC, name, value).hash())
+    # catheter, and Catheter() itself, are listed once; sensor, cuff ... are CLINIC's
+    assert hashes.count(hashes[0]) == 5
+    assert len(set(hashes)) == len(hashes) - 4
+    whole = dataclasses.replace(CLINIC.cuff, sbp_bias=-4, dbp_bias=4)
+    assert changed(CLINIC, "cuff", whole).hash() == CLINIC.hash()
+    zero = dataclasses.replace(CLINIC.sensor, rail=(0, 0), quantum=(-0.0, 0.0))
+    assert changed(CLINIC, "sensor", zero).hash() == CLINIC.hash()
+
+
+def test_what_comes_for_a_visit_by_mistake_is_refused(visit):
+    bare = inspect.unwrap(Clinic.observe)  # as a user calls it, unchecked
+    with pytest.raises(ConfigError, match=r"cuff at 'aortic_root'.*brachial, radial"):
+        bare(CLINIC, visit, calibration="exact", cuff_site="aortic_root")
+    with pytest.raises(ConfigError, match=r"Parietal Artery@1' was not simulated"):
+        dataclasses.replace(CLINIC, ppg_site="ear").observe(visit, calibration="exact")
+    with pytest.raises(ConfigError, match=r"hybrid bodies.*an ear; wanted.*finger"):
+        dataclasses.replace(CLINIC, body="hybrid", ppg_site="ear")
+    with pytest.raises(ShapeError, match="draw -1"):
+        CLINIC.observe(visit, calibration="exact", draw=-1)
+
+
 def test_errors(visit):
     with pytest.raises(ProtocolError, match="'exact' or 'cuff SBP/DBP'"):
         CLINIC.observe(visit, calibration="none")
@@ -168,3 +219,5 @@ def test_errors(visit):
         dataclasses.replace(CLINIC, name="a b")
     with pytest.raises(ConfigError, match=r"2\.5 SDs"):
         dataclasses.replace(CLINIC, pep_sd=0.1)
+    with pytest.raises(ConfigError, match=r"PEP 95 .*up to 0\.25 s"):
+        dataclasses.replace(CLINIC, pep_mean=95.0)

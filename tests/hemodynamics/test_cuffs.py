@@ -43,6 +43,13 @@ def test_bad_settings_are_refused():
         CuffModel(persistent=2.0)
     with pytest.raises(ConfigError, match="readings >= 1"):
         CuffModel(readings=0)
+    for name in ("sbp_sd", "dbp_sd", "least_pulse", "height_sd"):
+        for value in (np.nan, -1.0, np.inf):
+            with pytest.raises(ConfigError, match=rf"{name} is .*; wanted 0 or more"):
+                CuffModel(**{name: value})
+    for name in ("sbp_bias", "dbp_bias"):
+        with pytest.raises(ConfigError, match=f"{name} is nan; wanted a finite"):
+            CuffModel(**{name: np.nan})
 
 
 @pytest.mark.parametrize("readings", [1, 2, 5])

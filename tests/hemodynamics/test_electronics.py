@@ -1,8 +1,11 @@
+import inspect
+
 import numpy as np
 import pytest
 
 from capnet.errors import ConfigError, RecordError, ShapeError, UnitError
 from capnet.hemodynamics.electronics import (
+    LEAST_SAMPLES,
     MATCHED,
     coupling,
     coupling_section,
@@ -137,6 +140,29 @@ def test_pieces_of_a_record_are_the_record_and_rows_do_not_meet():
     assert filter_rows(x[:, :0], sections).shape == (3, 0)
 
 
+@pytest.mark.parametrize(
+    ("samples", "error"), [(LEAST_SAMPLES, 0.11), (4.0, 0.03), (8.0, 0.003)]
+)
+def test_a_light_damped_line_rings_as_high_as_it_should(samples, error):
+    rate = samples * 30.0
+    section = second_order_section(
+        np.array([30.0]), np.array([0.15]), sampling_rate=rate
+    )
+    back = np.exp(-2j * np.pi * np.linspace(0.0, 0.5, 4000)[:, None] * np.arange(3))
+    seen = np.abs((back @ section[0, :3]) / (back @ np.r_[1.0, section[0, 3:]]))
+    highest = 1.0 / (2.0 * 0.15 * np.sqrt(1.0 - 0.15**2))  # at fn sqrt(1 - 2 z^2)
+    assert seen.max() == pytest.approx(highest, rel=error)
+
+
+def test_whole_numbers_are_filtered_as_numbers():
+    pressure = 60 + np.arange(40)[None]
+    sections = lowpass_section(np.array([5.0]), sampling_rate=125.0)[:, None]
+    bare = inspect.unwrap(filter_rows)  # as a user calls it, unchecked
+    np.testing.assert_array_equal(
+        bare(pressure, sections), filter_rows(pressure.astype(float), sections)
+    )
+
+
 def test_what_cannot_be_filtered_is_refused():
     sections = lowpass_section(np.ones(2), sampling_rate=125.0)[:, None]
     x = np.zeros((2, 10))
@@ -147,8 +173,8 @@ def test_what_cannot_be_filtered_is_refused():
         filter_rows(np.zeros((3, 10)), sections)
     with pytest.raises(ShapeError, match=r"state of shape \(2, 2, 2\)"):
         filter_rows(np.zeros((2, 10)), sections, np.zeros((2, 2, 2)))
-    with pytest.raises(ConfigError, match="30 Hz cannot ring at 50 Hz"):
-        second_order_section(NATURAL, DAMPING, sampling_rate=50.0)
+    with pytest.raises(ConfigError, match="30 Hz cannot ring at 80 Hz; wanted 90 Hz"):
+        second_order_section(NATURAL, DAMPING, sampling_rate=80.0)
     with pytest.raises(UnitError, match="sampling rate is 0"):
         lowpass_section(np.ones(2), sampling_rate=0.0)
 

@@ -229,6 +229,13 @@ def test_the_own_wall_changes_nothing(cohort):
     np.testing.assert_allclose(after.beds.proximal, before.beds.proximal, rtol=1e-8)
 
 
+def test_another_network_has_its_own_rows(cohort):
+    small = hybrid(cohort.arteries())
+    with pytest.raises(ConfigError, match=r"rows \[0, 1, .*0\.\.36 of Network"):
+        with_wall(small, OLUFSEN)
+    with_wall(small, OLUFSEN, along=np.array([0, 1]))
+
+
 def test_a_wall_that_is_too_stiff_is_refused(cohort):
     with pytest.raises(ConfigError, match=r"row 0 takes .* ms through the aorta; with"):
         with_wall(cohort.arteries().take(slice(2)), WallLaw(1e9, 0.0))

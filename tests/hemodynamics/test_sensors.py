@@ -406,7 +406,11 @@ def test_records_that_cannot_be_made_are_refused():
         ({"rail": (1.0, np.inf)}, "range of rail is 1 to inf"),
         ({"quantum": (0.2, 0.1)}, r"range of quantum is 0\.2 to 0\.1"),
         ({"damping": -1.0}, "damping is -1"),
-        ({"height_sd": -1.0}, "height_sd -1 cm"),
+        ({"height_sd": -1.0}, "height_sd is -1; wanted 0 to 100"),
+        ({"height_sd": np.nan}, "height_sd is nan"),
+        ({"drift_sd": np.inf}, "drift_sd is inf"),
+        ({"contact_sd": np.nan}, "contact_sd is nan"),
+        ({"contact_mean": -1000.0}, "contact_mean is -1000; wanted -30 to 30"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes, message):

@@ -15,6 +15,10 @@ from capnet.hemodynamics import (
     Sensor,
     Visit,
 )
+from capnet.hemodynamics.cohort import stream
+from capnet.hemodynamics.cuffs import apply_cuff
+from capnet.hemodynamics.electronics import second_order
+from capnet.hemodynamics.spectra import evaluate
 
 CLINIC = Clinic(
     name="lab",
@@ -100,15 +104,53 @@ def test_a_catheter_errs_in_the_reference_and_nowhere_else(visit):
     seen = lab.observe(visit, calibration="exact")
     np.testing.assert_array_equal(seen.raw, true.raw)
     np.testing.assert_array_equal(seen.cuff, true.cuff)
-    drawn = lab.catheter.draw(
-        lab.n, np.random.default_rng(0)
-    )  # the spread, not the draws
+    drawn = lab.catheter.draw(lab.n, stream(lab.seed, "draw 0", "catheter"))
+    drawn = drawn.take(visit.cohort.index)
     shift = (seen.reference - true.reference).mean(axis=1)
-    assert 0.3 < np.std(shift) / np.std(drawn.offset) < 3.0
+    np.testing.assert_allclose(shift, drawn.offset, atol=1e-9)
+    # each harmonic, at its own frequency in that person's beat, by the line's response
+    order = np.arange(11)
+    response = second_order(
+        order / visit.reference.period[:, None], drawn.natural, drawn.damping
+    )
+    through, before = (np.fft.rfft(x.reference)[:, :11] for x in (seen, true))
+    wanted = before * response
+    off = np.abs(through - wanted)[:, 1:] / np.abs(before[:, 1:])
+    assert off.max() < 1e-6
     # a light damped line overshoots
     assert np.ptp(seen.reference, axis=1).mean() > np.ptp(true.reference, axis=1).mean()
     again = lab.observe(visit, calibration="exact", draw=1)
     assert not np.allclose(again.reference, seen.reference)
+
+
+@pytest.mark.parametrize("site", ["brachial", "radial"])
+def test_a_cuff_keeps_what_lasts_and_hangs_at_its_site(visit, site):
+    held = dataclasses.replace(CLINIC, cuff=CuffModel.wrist())
+    person = stream(CLINIC.seed, "person", "cuff")
+    drawn = held.cuff.draw(
+        held.n, stream(CLINIC.seed, "draw 2", "cuff"), person=person
+    ).take(visit.cohort.index)
+    seen = held.observe(visit, calibration="cuff SBP/DBP", cuff_site=site, draw=2)
+    true = visit.cuff.systolic(site), visit.cuff.diastolic(site)
+    np.testing.assert_array_equal(seen.cuff, apply_cuff(*true, drawn, site=site))
+
+
+@pytest.mark.parametrize("place", ["finger", "wrist", "ear"])
+def test_the_pulse_is_taken_where_the_sensor_sits(place):
+    clear = Sensor(0.0, 0.0, (), (0.0, 0.0), (0.0, 0.0), 0.0)
+    there = dataclasses.replace(CLINIC, sensor=clear, ppg_site=place, apart=Apart())
+    visit = there.simulate()
+    beats = there.observe(visit, calibration="exact")
+    assert beats.accepted.mean() > 0.7
+    steps = np.arange(64) / 64 * visit.pulse.period[:, None]
+    wave = evaluate(
+        visit.pulse.volume_pulse(place), period=visit.pulse.period, times=steps
+    )
+    good = beats.accepted
+    seen, wanted = (np.abs(np.fft.rfft(x[good])) for x in (beats.ppg, wave))
+    np.testing.assert_allclose(
+        seen[:, 2:4] / seen[:, 1:2], wanted[:, 2:4] / wanted[:, 1:2], atol=0.05
+    )
 
 
 def test_progress_counts_every_moment():

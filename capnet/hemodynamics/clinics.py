@@ -234,7 +234,7 @@ class Clinic:
             beats as it judges those of a real recording; a beat that it refuses, or
             whose radial foot is not found, has its reason. ``reference`` is what the
             catheter shows at the moment of the reference; ``truth`` holds the aortic
-            SBP and DBP of the very beats that ``ppg`` shows.
+            SBP and DBP of the very beats that ``ppg`` shows, and their PEP (s).
 
         Raises:
             ProtocolError: If the calibration is none that virtual people can have.
@@ -309,6 +309,7 @@ class Clinic:
                 "radial_sbp": waves.systolic("radial"),
                 "radial_dbp": waves.diastolic("radial"),
                 "pwv": waves.cohort["pwv"],
+                "pep": -onset,
             },
         )
 

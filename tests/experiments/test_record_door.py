@@ -9,7 +9,8 @@ import wfdb
 
 import capnet
 from capnet.hemodynamics import Rhythm
-from experiments.record import episodes, rates, rhythm, variability_got
+from experiments.record import episodes, rates, rhythm
+from experiments.recording import variability_got
 from tests.experiments.conftest import PEOPLE, STEPS, assert_refused, open_door
 
 HYDRA = {f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")}

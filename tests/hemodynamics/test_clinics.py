@@ -57,6 +57,9 @@ def test_beats_are_complete(waves, beats):
     assert np.isfinite(good.waves["radial"]).all()
     np.testing.assert_allclose(good.duration, 60 / good.features["hr"], atol=0.03)
     assert ((good.features["pat"] > 0.12) & (good.features["pat"] < 0.4)).all()
+    pep = beats.truth["pep"]
+    assert (abs(pep - CLINIC.pep_mean) <= 2.2 * CLINIC.pep_sd + 1e-12).all()
+    assert (good.features["pat"] > good.truth["pep"]).all()
     assert beats.raw.dtype == np.float32
     assert beats.subject[0].startswith("virtual-test-")
     assert beats.reference_type == "simulated"

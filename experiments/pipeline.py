@@ -105,17 +105,27 @@ def judge(
         found = adapted(model, shots, strategies, seed=cfg.seed)
         rows += [m.predict(test) for m in found.values()]
         models |= found  # the largest k stays
-        _log.info("calibration %s, k = %d: adapted", calibration, k)
-    compare = [
-        ((models[a].name, k), (models[b].name, k))
-        for a, b in (("mmd_lora", "mmd_lora_control"), ("mmd_lora", "affine"))
-        for k in sorted({0, cfg.k})
-        if {a, b} <= set(models) and (k or b != "affine")
-    ]
+        _log.info("calibration %s, k = %d: adapted", calibration, shots.k)
     evaluation = evaluate(
-        rows, test, resamples=cfg.resamples, seed=cfg.seed, compare=compare
+        rows, test, resamples=cfg.resamples, seed=cfg.seed, compare=pairs(models)
     )
     return Judged(evaluation, models)
+
+
+def pairs(
+    models: Mapping[str, CentralPressureModel],
+) -> list[tuple[tuple[str, int], tuple[str, int]]]:
+    """Return which rows are compared beside those against floors.
+
+    A row's k is how many of the people drawn have a beat that the gate let through;
+    MMD has a control without a label, too.
+    """
+    found = []
+    for a, b in (("mmd_lora", "mmd_lora_control"), ("mmd_lora", "affine")):
+        if {a, b} <= set(models):
+            known = {models[a].k} | ({0} if b == "mmd_lora_control" else set())
+            found += [((models[a].name, k), (models[b].name, k)) for k in sorted(known)]
+    return found
 
 
 def _said(model: CentralPressureModel) -> dict[str, Any]:

@@ -120,11 +120,17 @@ def shots_of(
         )
         raise ConfigError(msg)
     drawn = split.draw(k, seed=seed)
-    return Shots(
+    shots = Shots(
         source=source,
         labelled=target.of(drawn) if k else None,
         unlabelled=target.of(split.unlabelled),
     )
+    if shots.k < k:
+        _log.warning(
+            "of %d labelled people %d have a beat that the gate let through: k = %d",
+            *(k, shots.k, shots.k),
+        )
+    return shots
 
 
 def floors(source: Beats, test: Beats, shots: Shots) -> list[Prediction]:

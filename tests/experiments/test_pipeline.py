@@ -5,16 +5,21 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from capnet.data.splits import few_shot_split
 from capnet.evaluation.frame import FRAME_COLUMNS
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER
+from experiments.pipeline import pairs
+from experiments.stages import shots_of
 from tests.experiments.conftest import ROOT, TINY, Opened, assert_refused, open_door
 from tests.fakes.make_record import make_record
+from tests.fakes.people import make_people, refuse
 
 LEFT = {
     *("report.html", "metrics.json", "predictions.parquet", "pipeline.log"),
@@ -277,3 +282,25 @@ def test_a_record_without_a_usable_beat_is_refused_with_the_reasons(shared_data,
 def test_a_pretrained_model_is_for_real_records(door):
     run = door("pipeline", *TINY, "pretrained=bilstm-virtual")
     assert_refused(run, "pretrained is 'bilstm-virtual'", "data=wfdb")
+
+
+def test_rows_are_compared_at_the_k_that_they_have():
+    """Of 20 people drawn, two had no beat that the gate let through."""
+    known = {"affine": 18, "mmd_lora": 18, "mmd_lora_control": 18, "source": 0}
+    models = {name: SimpleNamespace(name=name, k=k) for name, k in known.items()}
+    assert pairs(models) == [
+        (("mmd_lora", 0), ("mmd_lora_control", 0)),
+        (("mmd_lora", 18), ("mmd_lora_control", 18)),
+        (("mmd_lora", 18), ("affine", 18)),
+    ]
+    assert pairs({"source": models["source"]}) == []
+
+
+def test_labelled_people_without_a_beat_are_told(caplog):
+    source, target = make_people(8, seed=1), refuse(make_people(12, beats=1), [0, 3, 5])
+    split = few_shot_split(target, pool=0.5, unlabelled=0.25, seed=0)
+    shots = shots_of(source, target, split, k=6, seed=0)
+    lost = len(set(split.pool) & set(target.subject[[0, 3, 5]]))
+    assert lost  # or nothing is tested here
+    assert shots.k == 6 - lost
+    assert f"of 6 labelled people {6 - lost} have a beat" in caplog.text

@@ -4,7 +4,7 @@
     python benchmarks/priors.py --write        # and writes the packaged table
 
 The Pulse Wave Database's usual values (Charlton 2019, doi:10.1152/ajpheart.00218.2019)
-give virtual people whose pulse is too full: the mean pressure lies at 0.52 to 0.58 of
+give virtual people whose pulse is too full: the mean pressure lies at 0.52 to 0.57 of
 the aortic pulse, while catheters find 0.40 to 0.51. Here some of them get a factor that
 follows age (`capnet.hemodynamics.population.Trend`):
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,13 +57,7 @@ def _silent(done: int, total: int) -> None:
 
 def of_age(age: float, n: int, population: Population) -> Waves:
     """Simulate people of one age, at the sites that were measured in real ones."""
-    there = Population(
-        UniformAge(age, age),
-        population.priors,
-        population.deviates,
-        population.arm,
-        population.clip,
-    )
+    there = replace(population, age=UniformAge(age, age))
     cohort = Cohort.sample(n, seed=int(age), population=there)
     sites = ("aortic_root", "brachial", "carotid", "femoral")
     return simulate(cohort, sites=sites, sampling_rate=500.0, progress=_silent)

@@ -525,6 +525,7 @@ def linear(bench: Bench) -> Rows:
             Cohort.sample(n, seed=bench.seed, population=Population()),
             False,
         ),
+        f"{n} calibrated, mean": (Cohort.sample(n, seed=bench.seed), False),
     }
     settled = NonlinearSolver(tolerance=1.0, max_beats=60)
     for people, (cohort, worst) in groups.items():

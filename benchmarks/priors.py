@@ -25,6 +25,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -86,13 +87,7 @@ def people(n: int, population: Population, *, seed: int) -> Waves:
         Cohort.sample(
             n,
             seed=seed + int(age),
-            population=Population(
-                UniformAge(age, age),
-                population.priors,
-                population.deviates,
-                population.arm,
-                population.clip,
-            ),
+            population=replace(population, age=UniformAge(age, age)),
         )
         for age in AGES
     ]
@@ -161,10 +156,7 @@ def fit(n: int, *, seed: int) -> Priors:
     scale["pp_amplification"] = 0.3 * spread
 
     def residuals(x: np.ndarray) -> np.ndarray:
-        usual = Population.calibrated()
-        trial = Population(
-            usual.age, priors_of(x, fixed), usual.deviates, usual.arm, usual.clip
-        )
+        trial = replace(Population.calibrated(), priors=priors_of(x, fixed))
         found = means(people(n, trial, seed=seed), n)
         misfit = [(found[k] - wanted[k]) / scale[k] for k in scale]
         return np.concatenate([*misfit, x])
@@ -216,9 +208,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="the packaged table")
     args = parser.parse_args()
     priors = fit(args.n, seed=args.seed)
-    usual = Population.calibrated()
     printed(2000, Population(), "before (PWDB's priors)")
-    after = Population(usual.age, priors, usual.deviates, usual.arm, usual.clip)
+    after = replace(Population.calibrated(), priors=priors)
     printed(2000, after, "after (fitted priors)")
     print("\nfactors at each age")
     for name, trend in priors.trends.items():

@@ -243,11 +243,11 @@ class Population:
 
     Attributes:
         age: How ages are distributed.
-        priors: What is usual at each age, see `usual`.
         deviates: Parameters that do not follow the table (mean 0, SD 1 at each age);
             outflow pressure is the same in everybody unless it is named here.
         arm: Hidden properties of the left arm.
         clip: Standard deviates are held within plus and minus this.
+        priors: What is usual at each age, see `usual`.
 
     Raises:
         ConfigError: If a deviate names an unknown parameter or follows one that
@@ -255,10 +255,10 @@ class Population:
     """
 
     age: UniformAge | NormalAge = UniformAge()
-    priors: Priors = Priors()
     deviates: Mapping[str, Deviate] = field(default_factory=_usual)
     arm: Arm = Arm()
     clip: float = 2.2
+    priors: Priors = Priors()
 
     def __post_init__(self) -> None:
         _check_finite(self, at_least_0=("clip",))

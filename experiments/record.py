@@ -186,10 +186,10 @@ def readings(
     if str(site) not in _SITES:
         msg = f"cuff.site is {site!r}; wanted one of {', '.join(_SITES)}."
         raise ConfigError(msg)
-    if not INFLATED <= every <= duration - INFLATED:
+    if not (every >= INFLATED and duration > INFLATED):
         msg = (
             f"cuff.every is {every:g} s and the record lasts {duration:g} s; a reading "
-            f"takes {INFLATED:g} s, and wanted are two or more. `cuff=null` records "
+            f"takes {INFLATED:g} s, so that both must be longer. `cuff=null` records "
             "without."
         )
         raise ConfigError(msg)

@@ -1,6 +1,6 @@
 """Fit the priors of virtual people to pressures measured in real ones.
 
-    python benchmarks/priors.py                # fits and prints; two minutes
+    python benchmarks/priors.py                # fits and prints; four minutes
     python benchmarks/priors.py --write        # and writes the packaged table
 
 The Pulse Wave Database's usual values (Charlton 2019, doi:10.1152/ajpheart.00218.2019)
@@ -203,7 +203,7 @@ def _silent(done: int, total: int) -> None:
 def main() -> None:
     """Fit, print, and write if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--n", type=int, default=150, help="people at each age")
+    parser.add_argument("--n", type=int, default=400, help="people at each age")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="the packaged table")
     args = parser.parse_args()

@@ -85,6 +85,14 @@ _BREATH_BAND: Final = (0.01, 0.04)
 """Hz, at which the rate of breathing wanders."""
 
 
+def _rows_of(draw: object, rows: Shaped[np.ndarray, " row"]) -> dict[str, Any]:
+    """Return what was drawn for some people, by name."""
+    return {
+        name: part.take(rows) if isinstance(part, Lines) else part[rows]
+        for name, part in vars(draw).items()
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class RhythmDraw:
     """What chance decided about each heart.
@@ -118,11 +126,7 @@ class RhythmDraw:
 
     def take(self, rows: Shaped[np.ndarray, " row"]) -> Self:
         """Return the hearts at these rows (indices or a mask)."""
-        parts: dict[str, Any] = {
-            name: part.take(rows) if isinstance(part, Lines) else part[rows]
-            for name, part in vars(self).items()
-        }
-        return replace(self, **parts)
+        return replace(self, **_rows_of(self, rows))
 
 
 @dataclass(frozen=True)
@@ -235,11 +239,7 @@ class RespirationDraw:
 
     def take(self, rows: Shaped[np.ndarray, " row"]) -> Self:
         """Return the people at these rows (indices or a mask)."""
-        parts: dict[str, Any] = {
-            name: part.take(rows) if isinstance(part, Lines) else part[rows]
-            for name, part in vars(self).items()
-        }
-        return replace(self, **parts)
+        return replace(self, **_rows_of(self, rows))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from capnet.hemodynamics.catheters import (
     Catheter,
     CatheterDraw,
     apply_catheter_record,
+    settle_catheter,
 )
 from capnet.hemodynamics.circulation import (
     Body,
@@ -41,7 +42,6 @@ from capnet.hemodynamics.circulation import (
 )
 from capnet.hemodynamics.cohort import Cohort, stream
 from capnet.hemodynamics.ecg import AFTER, BEFORE, Ecg, EcgDraw, electrocardiogram
-from capnet.hemodynamics.electronics import second_order_section, settled
 from capnet.hemodynamics.episodes import (
     Episode,
     EpisodeDraw,
@@ -523,11 +523,8 @@ class _Player:
         if name == "abp" and train.catheter is not None:
             line = train.catheter.take(rows)
             if self._line_state is None:
-                section = second_order_section(
-                    line.natural, line.damping, sampling_rate=rate
-                )
-                self._line_state = settled(
-                    section[:, None], values[:1].astype(np.float64)
+                self._line_state = settle_catheter(
+                    values[:1].astype(np.float64), sampling_rate=rate, draw=line
                 )
             read: Wave = apply_catheter_record(
                 values[None], sampling_rate=rate, draw=line, state=self._line_state

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from capnet import adaptation as adaptation
+    from capnet import compiled as compiled
     from capnet import data as data
     from capnet import errors as errors
     from capnet import evaluation as evaluation
@@ -45,9 +46,9 @@ _HOMES = {
 
 
 _ROOMS = (
-    *("adaptation", "data", "errors", "evaluation", "export", "features", "files"),
-    *("hemodynamics", "lazy", "metrics", "models", "prediction", "records", "signal"),
-    *("training", "types", "units"),
+    *("adaptation", "compiled", "data", "errors", "evaluation", "export", "features"),
+    *("files", "hemodynamics", "lazy", "metrics", "models", "prediction", "records"),
+    *("signal", "training", "types", "units"),
 )
 
 

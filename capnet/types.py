@@ -19,10 +19,12 @@ __all__ = [
     "Indices",
     "Labels",
     "PerBeat",
+    "RawSamples",
     "ReferenceType",
     "Role",
     "Samples",
     "Site",
+    "Times",
     "Windows",
 ]
 
@@ -31,6 +33,12 @@ N_POINTS: Final = 64
 
 Samples = Float[np.ndarray, "time"]
 """One continuous channel, NaN where a sample is missing."""
+
+RawSamples = Shaped[np.ndarray, "..."]
+"""One channel as a user gives it, before `capnet.signal.checks` has looked at it."""
+
+Times = Float[np.ndarray, "event"]
+"""When something happens, seconds since the first sample, ascending."""
 
 Windows = Float[np.ndarray, "beat time"]
 """Raw samples around each beat, one row a beat."""

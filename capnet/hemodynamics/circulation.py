@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, no_type_check
 
 import numpy as np
 
-from capnet.hemodynamics.compiled import compiled
+from capnet.compiled import compiled
 from capnet.hemodynamics.electronics import normals
 from capnet.hemodynamics.episodes import envelope
 from capnet.hemodynamics.oscillations import oscillation

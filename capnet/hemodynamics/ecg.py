@@ -15,7 +15,7 @@ from typing import Final, Self, no_type_check
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped
 
-from capnet.hemodynamics.compiled import compiled
+from capnet.compiled import compiled
 from capnet.hemodynamics.electronics import normals
 from capnet.hemodynamics.ranges import check_ranges, draw_ranges
 from capnet.hemodynamics.sensors import Range

@@ -16,9 +16,9 @@ from typing import Final, no_type_check
 import numpy as np
 from jaxtyping import Complex, Float, Int, Shaped
 
+from capnet.compiled import compiled
 from capnet.errors import ConfigError, RecordError, ShapeError
 from capnet.hemodynamics.blocks import in_blocks
-from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.waves import check_sampling_rate
 
 __all__ = [

@@ -16,8 +16,8 @@ from typing import Final, Self, no_type_check
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from capnet.compiled import compiled
 from capnet.errors import ConfigError
-from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.oscillations import Lines, draw_lines
 from capnet.hemodynamics.ranges import check_ranges, draw_ranges
 from capnet.hemodynamics.sensors import Range

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, no_type_check
 
 import numpy as np
 
+from capnet.compiled import compiled
 from capnet.hemodynamics.arteries import Arteries
-from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.elimination import Steps
 from capnet.hemodynamics.friction import LEVELS
 from capnet.hemodynamics.products import (

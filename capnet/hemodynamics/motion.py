@@ -12,7 +12,7 @@ from typing import Final, no_type_check
 import numpy as np
 from jaxtyping import Float, Int
 
-from capnet.hemodynamics.compiled import compiled
+from capnet.compiled import compiled
 from capnet.hemodynamics.electronics import uniform
 
 __all__ = ["SLOT", "add_motion", "motion"]

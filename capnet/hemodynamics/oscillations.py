@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, no_type_check
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from capnet.hemodynamics.compiled import compiled
+from capnet.compiled import compiled
 from capnet.hemodynamics.sensors import Range
 from capnet.hemodynamics.spectra import turn
 

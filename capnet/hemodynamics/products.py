@@ -10,7 +10,7 @@ from typing import Final, no_type_check
 
 import numpy as np
 
-from capnet.hemodynamics.compiled import compiled
+from capnet.compiled import compiled
 
 __all__ = ["DUCT", "LANES", "multiply", "square", "transform", "turns"]
 

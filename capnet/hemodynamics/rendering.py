@@ -5,13 +5,13 @@ from typing import Final, NamedTuple, no_type_check
 
 import numpy as np
 
+from capnet.compiled import compiled
 from capnet.hemodynamics.circulation import (
     Contractions,
     corner_of,
     locate,
     weight_of,
 )
-from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.rhythm import Breath, breathing
 from capnet.hemodynamics.transients import LEAD, RATE
 

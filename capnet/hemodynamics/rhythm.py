@@ -23,8 +23,8 @@ from typing import Any, Final, NamedTuple, Self, no_type_check
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from capnet.compiled import compiled
 from capnet.errors import ConfigError
-from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.electronics import uniform
 from capnet.hemodynamics.episodes import envelope
 from capnet.hemodynamics.oscillations import Lines, draw_lines, oscillation

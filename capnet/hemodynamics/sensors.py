@@ -14,10 +14,10 @@ from typing import Final, Literal, Self, no_type_check
 import numpy as np
 from jaxtyping import Complex, Float, Float32, Int, Shaped
 
+from capnet.compiled import compiled
 from capnet.errors import ConfigError, RecordError, ShapeError
 from capnet.hemodynamics.blocks import in_blocks
 from capnet.hemodynamics.catheters import COLUMN
-from capnet.hemodynamics.compiled import compiled
 from capnet.hemodynamics.electronics import (
     Sections,
     State,

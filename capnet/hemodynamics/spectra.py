@@ -8,9 +8,9 @@ from typing import Final, Self, no_type_check
 import numpy as np
 from jaxtyping import Complex, Float, Shaped
 
+from capnet.compiled import compiled
 from capnet.errors import ConfigError, ShapeError
 from capnet.hemodynamics.blocks import in_blocks
-from capnet.hemodynamics.compiled import compiled
 
 __all__ = ["Spectra", "evaluate", "grid", "turn"]
 

@@ -1,8 +1,9 @@
-"""How the kernels of this room are compiled, and when what was compiled may be kept.
+"""How kernels are compiled, and when what was compiled may be kept.
 
 numba keeps machine code on disk and holds it for fresh as long as the file of the
 function is the same. But kernels freeze constants and functions of other files too, so
-here all sources of the room must be the same. Where there is no place to write to (an
+here all sources of the kernel's room must be the same: a kernel calls kernels of its
+own room only. Where there is no place to write to (an
 installation that is read-only, no home), kernels are compiled in every process.
 """
 
@@ -11,8 +12,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
-
-from numba import njit
 
 __all__ = ["compiled"]
 
@@ -28,6 +27,7 @@ def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Kernel], Kernel]
     Args:
         fastmath: What the compiler may assume of numbers, see `numba.njit`.
     """
+    from numba import njit  # the ground floor loads nothing heavy
 
     def decorate(function: Kernel) -> Kernel:
         compiler = njit(nogil=True, fastmath=fastmath, error_model="numpy")
@@ -49,7 +49,9 @@ def _keep(kernel: Any) -> bool:
     try:
         kernel.enable_caching()
         file = kernel._cache._cache_file
-        file._source_stamp = (file._source_stamp, _stamp(Path(__file__).parent))
+        room = Path(kernel.py_func.__code__.co_filename).parent
+        rooms = _stamp(room), Path(__file__).read_bytes()
+        file._source_stamp = (file._source_stamp, *rooms)
     except (AttributeError, OSError, RuntimeError):
         return False  # RuntimeError: numba finds no place to write to
     return True

@@ -52,7 +52,10 @@ def checked_rate(sampling_rate: float, *, least: float, where: str) -> float:
     Raises:
         UnitError: If it is no number, lower than that, or above 1 MHz.
     """
-    rate = float(sampling_rate)
+    try:
+        rate = float(sampling_rate)
+    except (TypeError, ValueError):
+        rate = np.nan
     if not (np.isfinite(rate) and max(least, 1e-6) <= rate <= _HIGHEST_RATE):
         msg = (
             f"{where} is sampled at {sampling_rate!r} Hz; wanted at least {least:g} Hz "

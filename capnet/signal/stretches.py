@@ -1,4 +1,4 @@
-"""Stretches: what lies between the gaps of a channel. Nothing is filtered across one."""
+"""Stretches: what lies between the gaps of a channel, which nothing may cross."""
 
 import numpy as np
 from jaxtyping import Int

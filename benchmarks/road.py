@@ -23,7 +23,8 @@ import pandas as pd
 import capnet
 from capnet.export import export_folder
 from capnet.export.parity import parity
-from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
+from capnet.signal.beats import beats_of
+from capnet.signal.line import abp_verdict, cuffs_from_abp
 
 ROOT = Path(__file__).resolve().parents[1]
 

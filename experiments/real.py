@@ -23,7 +23,8 @@ from capnet.models.controls import borrowed_ppg, shuffled_ppg
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER, Prediction
 from capnet.records import Beats, Record
-from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
+from capnet.signal.beats import beats_of
+from capnet.signal.line import abp_verdict, cuffs_from_abp
 from capnet.types import Calibration, CuffSite
 from experiments import build
 from experiments.door import console, folder, plain

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from capnet.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
+    from capnet.signal.beats import beats_in, beats_of
     from capnet.signal.feet import pulse_feet
     from capnet.signal.fir import LinearPhaseFIR, lowpass_taps
     from capnet.signal.frontend import RATE, BeatFrontend, beats_of_windows, smooth
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         transit_time,
     )
     from capnet.signal.interpolate import catmull_rom
+    from capnet.signal.line import abp_verdict, cuffs_from_abp
+    from capnet.signal.pieces import Piece, pieces_of
     from capnet.signal.pressure import beat_pressures, judge_pressure
     from capnet.signal.rises import steep_rises
     from capnet.signal.rpeaks import r_peaks
@@ -34,9 +36,11 @@ __all__ = [
     "RATE",
     "BeatFrontend",
     "LinearPhaseFIR",
+    "Piece",
     "abp_verdict",
     "augmentation",
     "beat_pressures",
+    "beats_in",
     "beats_of",
     "beats_of_windows",
     "catmull_rom",
@@ -48,6 +52,7 @@ __all__ = [
     "judge_pressure",
     "lowpass_taps",
     "on_grid",
+    "pieces_of",
     "pressure_levels",
     "pulse_amplification",
     "pulse_feet",
@@ -70,16 +75,19 @@ _HOMES = {
     "RATE": "frontend",
     "BeatFrontend": "frontend",
     "LinearPhaseFIR": "fir",
-    "abp_verdict": "beats",
+    "abp_verdict": "line",
     "beat_pressures": "pressure",
+    "beats_in": "beats",
     "beats_of": "beats",
     "beats_of_windows": "frontend",
     "catmull_rom": "interpolate",
-    "cuffs_from_abp": "beats",
+    "cuffs_from_abp": "line",
     "judge_beats": "gate",
     "judge_pressure": "pressure",
     "lowpass_taps": "fir",
     "on_grid": "grid",
+    "Piece": "pieces",
+    "pieces_of": "pieces",
     "pulse_feet": "feet",
     "r_peaks": "rpeaks",
     "smooth": "frontend",

@@ -116,16 +116,17 @@ class _Channel:
 def pieces_of(
     records: Record | Iterable[Record],
     *,
-    length: float = LENGTH,
-    margin: float = MARGIN,
+    length: float | None = None,
+    margin: float | None = None,
 ) -> Iterator[Piece]:
     """Cut a recording into pieces.
 
     Args:
         records: The recording, or parts of it that follow each other without a gap,
             each with all channels (parts may have any lengths).
-        length: Of a piece, s. Pieces begin at its multiples on the recording's clock.
-        margin: On both sides of each, s.
+        length: Of a piece, s; `LENGTH` by default. Pieces begin at its multiples on the
+            recording's clock.
+        margin: On both sides of each, s; `MARGIN` by default.
 
     Yields:
         Pieces in the order of time. One part is read ahead.
@@ -135,6 +136,8 @@ def pieces_of(
         RecordError: If there is no part, or one does not go on where the one before
             ends, with the same channels.
     """
+    length = LENGTH if length is None else length
+    margin = MARGIN if margin is None else margin
     if not (math.isfinite(length) and 0.0 <= margin < length):
         msg = (
             f"pieces of {length:g} s with margins of {margin:g} s; wanted margins from "

@@ -5,9 +5,10 @@ import pytest
 
 from capnet.data.readers import read_record
 from capnet.errors import RecordError, UnitError
-from capnet.records import Cuff, Record, Signal
-from capnet.signal.beats import abp_verdict, beats_of, cuffs_from_abp
+from capnet.records import Beats, Cuff, Record, Signal
+from capnet.signal.beats import beats_in, beats_of
 from capnet.signal.frontend import RATE, beats_of_windows
+from capnet.signal.line import abp_verdict, cuffs_from_abp
 from capnet.signal.rpeaks import r_peaks
 from tests.fakes.make_record import make_record
 
@@ -203,6 +204,66 @@ def test_a_pressure_of_too_few_samples_is_left_out_and_says_why(record, rate):
     with pytest.raises(RecordError, match=words):
         cuffs_from_abp(slow, every=10.0)
     assert abp_verdict(slower(record, "ABP", 25.0)) == ""
+
+
+def parts_of(record, seconds):
+    """Hand a record over as a monitor does: a little at a time."""
+    longest = max(signal.duration for signal in record.channels.values())
+    for low in np.arange(0.0, longest, seconds):
+        channels = {}
+        for name, signal in record.channels.items():
+            rate = signal.sampling_rate
+            cut = slice(round(low * rate), round((low + seconds) * rate))
+            start = signal.start + cut.start / rate
+            channels[name] = replace(signal, values=signal.values[cut], start=start)
+        yield replace(record, channels=channels)
+
+
+@pytest.fixture
+def short_pieces(monkeypatch):
+    """Pieces of 10 s: a short record is handled as a long one."""
+    monkeypatch.setattr("capnet.signal.pieces.LENGTH", 10.0)
+    monkeypatch.setattr("capnet.signal.pieces.MARGIN", 4.0)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 7.0, 33.0, 100.0])
+def test_streamed_beats_are_those_of_the_whole(record, short_pieces, seconds):
+    whole = beats_of(record)
+    tables = list(beats_in(parts_of(record, seconds)))
+    assert len(tables) == 4
+    streamed = Beats.concatenate(tables)
+    assert streamed.beat.tolist() == whole.beat.tolist()
+    for name in ("time", "duration", "ppg", "raw", "accepted", "reason"):
+        np.testing.assert_array_equal(getattr(streamed, name), getattr(whole, name))
+    for name, values in whole.features.items():
+        np.testing.assert_array_equal(streamed.features[name], values)
+    np.testing.assert_array_equal(streamed.waves["abp"], whole.waves["abp"])
+
+
+def test_pieces_have_no_seams(record, beats, short_pieces):
+    pieced = beats_of(record)
+    assert len(pieced) == len(beats)
+    np.testing.assert_allclose(pieced.time, beats.time, atol=1e-6)
+    np.testing.assert_allclose(pieced.ppg, beats.ppg, atol=1e-5)
+    np.testing.assert_allclose(pieced.features["rr"], beats.features["rr"], atol=1e-6)
+
+
+def test_a_lead_that_falls_off_leaves_the_pulses(record, beats, short_pieces):
+    values = record.signal("ecg").values.copy()
+    values[:] = np.where(np.arange(len(values)) < 20 * 250, values, np.nan)
+    found = beats_of(changed(record, "II", values=values))
+    early = found.time < 19.0
+    assert np.isfinite(found.features["pat"][early]).all()
+    late = found.time > 30.0
+    assert late.sum() >= (beats.time > 30.0).sum() - 1
+    assert np.isnan(found.features["pat"][late]).all()
+    assert found.accepted[late].mean() > 0.8
+
+
+def test_an_ecg_that_is_never_readable_is_an_error(record):
+    flat = np.zeros(len(record.signal("ecg").values))
+    with pytest.raises(RecordError, match=f"{record.subject}.*the ECG is flat"):
+        beats_of(changed(record, "II", values=flat))
 
 
 @pytest.mark.data

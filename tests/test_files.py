@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capnet.files import write_atomic
+from capnet.files import replacing, write_atomic
 
 
 def names(folder):
@@ -56,6 +56,20 @@ def test_an_interrupt_leaves_no_litter_either(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_atomic(tmp_path / "a.bin", b"new")
     assert names(tmp_path) == []
+
+
+def test_what_is_written_in_pieces_appears_at_the_end(tmp_path):
+    path = write_atomic(tmp_path / "a.bin", b"old")
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(b"new, ")
+        assert path.read_bytes() == b"old"
+        file.write(b"in pieces")
+    assert path.read_bytes() == b"new, in pieces"
+    with pytest.raises(ValueError, match="half way"), replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise ValueError("half way")
+    assert path.read_bytes() == b"new, in pieces"
+    assert names(tmp_path) == ["a.bin"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX systems")

@@ -16,7 +16,7 @@ from capnet.signal.line import abp_verdict, line_on_grid, line_waves, smoothed
 from capnet.signal.pieces import Piece, pieces_of
 from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, Windows
 
-__all__ = ["beats_in", "beats_of"]
+__all__ = ["beats_in", "beats_of", "beats_of_pieces"]
 
 CONTEXT: Final = N_TAPS // 2
 """Samples before a foot and after the next one that the front end's filter needs."""
@@ -106,8 +106,8 @@ def beats_of(
         UnitError: If the sampling rate of the PPG (under 25 Hz) or of the ECG (under
             100 Hz) is too low.
     """
-    tables = list(_tables(record, ecg=ecg, ppg=ppg, abp=abp, strict=True))
-    beats = Beats.concatenate(tables)
+    pieces = _pieces(record, ecg=ecg, ppg=ppg, abp=abp, strict=True)
+    beats = Beats.concatenate([beats for _, beats in pieces])
     if not np.isfinite(beats.waves["abp"]).any():
         beats = replace(beats, waves={})
     return beats
@@ -139,17 +139,43 @@ def beats_in(
         RecordError: If there is no PPG, or a named channel is missing.
         UnitError: See `beats_of`.
     """
-    return _tables(records, ecg=ecg, ppg=ppg, abp=abp, strict=False)
+    found = _pieces(records, ecg=ecg, ppg=ppg, abp=abp, strict=False)
+    return (beats for _, beats in found)
 
 
-def _tables(
+def beats_of_pieces(
+    records: Record | Iterable[Record],
+    *,
+    ecg: str | None = None,
+    ppg: str | None = None,
+    abp: str | None = None,
+) -> Iterator[tuple[Piece, Beats]]:
+    """Cut a recording into beats, each table beside the piece that it came from.
+
+    Args:
+        records: See `beats_in`.
+        ecg: Name of the ECG lead; found by the usual names by default.
+        ppg: Name of the PPG; likewise.
+        abp: Name of the arterial pressure; likewise.
+
+    Yields:
+        Pieces with beats, and those; see `beats_in`.
+
+    Raises:
+        RecordError: See `beats_in`.
+        UnitError: See `beats_of`.
+    """
+    return _pieces(records, ecg=ecg, ppg=ppg, abp=abp, strict=False)
+
+
+def _pieces(
     records: Record | Iterable[Record],
     *,
     ecg: str | None,
     ppg: str | None,
     abp: str | None,
     strict: bool,
-) -> Iterator[Beats]:
+) -> Iterator[tuple[Piece, Beats]]:
     """Tables of the pieces; if strict, complain of a recording without any."""
     n_beats, latest = 0, -np.inf
     complaint, any_ecg = "", False
@@ -166,7 +192,7 @@ def _tables(
         if not len(beats):
             continue
         latest = float(beats.time[-1])
-        yield replace(beats, beat=n_beats + np.arange(len(beats)))
+        yield piece, replace(beats, beat=n_beats + np.arange(len(beats)))
         n_beats += len(beats)
     if strict and (n_beats == 0 or (complaint and not any_ecg)):
         msg = f"record {piece.record.subject!r}: {complaint or 'no heart beats.'}"

@@ -69,3 +69,52 @@ def test_impossible_grids_are_refused():
         on_grid(signal, sampling_rate=0.0, start=0.0, stop=1.0)
     with pytest.raises(ShapeError, match="stop > start"):
         on_grid(signal, sampling_rate=125.0, start=1.0, stop=1.0)
+
+
+def sinc_sum(values, rate, time, new):
+    """The windowed sinc of the module's words, one time after another."""
+    band = min(1.0, 2.0 * 0.448 * new / rate) if new < rate else 1.0
+    reach = int(np.ceil(24 / band))
+    found = []
+    for place in time * rate:
+        distance = place - np.arange(len(values))
+        near = np.abs(distance) <= reach
+        window = np.i0(8.0 * np.sqrt(np.clip(1.0 - (distance / reach) ** 2, 0.0, None)))
+        weight = np.where(near, np.sinc(band * distance) * window, 0.0)
+        found.append((weight * values).sum() / weight.sum())
+    return np.array(found)
+
+
+@pytest.mark.parametrize("rate", [124.945, 125.0, 250.0, 125.0 * np.pi / 3.0])
+@pytest.mark.parametrize("new", [125.0, 100.0])
+def test_is_the_windowed_sinc(rate, new):
+    values = 90.0 + np.random.default_rng(0).standard_normal(round(6 * rate))
+    # Not on a sample: there the far end of an even window is left out.
+    start = 1.0 + 0.2371 / rate
+    found = on_grid(
+        Signal(values, rate, "NU"), sampling_rate=new, start=start, stop=start + 4.0
+    )
+    time = start + np.arange(len(found)) / new
+    expected = sinc_sum(values, rate, time, new)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    exact = np.abs(time * rate - np.rint(time * rate)) > 1e-3
+    np.testing.assert_allclose(found[exact], expected[exact], rtol=1e-12)
+
+
+def test_samples_on_the_grid_are_copied():
+    values = np.random.default_rng(0).standard_normal(500) * 1e6
+    same = on_grid(Signal(values, 125.0, "NU"), sampling_rate=125.0, start=0.0, stop=4)
+    np.testing.assert_array_equal(same, values)
+    twice = on_grid(Signal(values, 125.0, "NU"), sampling_rate=250.0, start=0.0, stop=4)
+    np.testing.assert_array_equal(twice[::2], values)
+
+
+def test_thinning_out_too_far_and_endless_grids_are_refused():
+    signal = Signal(np.ones(100), 1000.0, "mV")
+    with pytest.raises(UnitError, match="two steps"):
+        on_grid(signal, sampling_rate=0.5, start=0.0, stop=10.0)
+    with pytest.raises(ShapeError, match="start offsets"):
+        on_grid(signal, sampling_rate=125.0, start=0.0, stop=1e12)
+    for stop in (np.inf, np.nan):
+        with pytest.raises(ShapeError, match="stop > start"):
+            on_grid(signal, sampling_rate=125.0, start=0.0, stop=stop)

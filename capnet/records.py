@@ -34,12 +34,25 @@ CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "ecg": ("ecg", "ii", "mlii", "i", "iii", "v", "v5", "mcl1", "avr", "avl", "avf"),
     "ppg": ("ppg", "pleth", "pl"),
     "abp": ("abp", "art", "ibp", "radial", "bp"),
+    "icg": ("icg", "dzdt", "dz/dt"),
+    "resp": ("resp", "respiration", "rsp", "breathing"),
+    "red": ("red", "ppg_red", "red_ppg"),
+    "infrared": ("infrared", "ir", "ppg_ir", "ir_ppg", "ppg_infrared"),
+    "ear": ("ear", "ppg_ear", "ear_ppg", "pleth_ear"),
+    "finger": ("finger", "ppg_finger", "finger_ppg", "pleth_finger", "ppg", "pleth"),
+    "toe": ("toe", "ppg_toe", "toe_ppg", "pleth_toe"),
+    "wrist": ("wrist", "ppg_wrist", "wrist_ppg"),
+    "forehead": ("forehead", "ppg_forehead", "forehead_ppg"),
 }
 """What monitors call the channels that the library looks for, best first."""
 
 
 _OLDEST: Final = 120.0
 """Years; nobody but one has been older. Some databases write 300 for "over 89"."""
+
+
+_RATE_SLACK: Final = 1e-3
+"""Relative error of the rate that an index shows, with steps rounded."""
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -66,6 +79,32 @@ def _samples(values: object) -> np.ndarray:
         )
         raise ShapeError(msg)
     return array
+
+
+def _column(column: "pd.Series") -> np.ndarray:
+    """Return a column as floating-point numbers; pandas' own missing values are NaN."""
+    if column.dtype.kind in "iuf":
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return _samples(column.to_numpy())
+
+
+def _check_index(index: "pd.Index", sampling_rate: float) -> None:
+    """Hold an index of times against the sampling rate."""
+    if index.dtype.kind not in "mM" or len(index) < 2 or not sampling_rate > 0:
+        return
+    # Whatever the resolution of the index, differences become seconds.
+    step = np.diff(index.to_numpy()) / np.timedelta64(1, "s")
+    wanted = 1.0 / sampling_rate
+    # Times are often rounded to milliseconds; the mean step must be right all the same.
+    slack = max(0.05 * wanted, 1e-3)
+    mean = float(step.mean())
+    if abs(mean / wanted - 1.0) > _RATE_SLACK or np.abs(step - mean).max() > slack:
+        msg = (
+            f"the rows are {step.min():g} to {step.max():g} s apart, {mean:g} s on "
+            f"average; wanted {wanted:g} s for {sampling_rate:g} Hz. Give the rate of "
+            "the recording, and a row of NaN for each sample that is missing."
+        )
+        raise UnitError(msg)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +248,7 @@ class Record:
             raise RecordError(msg)
 
     def find(self, kind: str) -> str | None:
-        """Return the name of the channel of a kind (``ecg``, ``ppg``, ``abp``).
+        """Return the name of the channel of a kind (``ecg``, ``ppg``, ``resp`` ...).
 
         The names that monitors use are listed in `CHANNEL_NAMES`; None if there is
         no such channel.
@@ -252,6 +291,53 @@ class Record:
         """Return the same record calibrated by other readings."""
         ordered = tuple(sorted(cuffs, key=lambda cuff: cuff.time))
         return replace(self, cuffs=ordered, calibration=calibration)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: "pd.DataFrame",
+        *,
+        sampling_rate: float,
+        units: Mapping[str, str],
+        subject: str,
+        age: float | None = None,
+        start: float = 0.0,
+    ) -> Self:
+        """Make a record of a table with one column a channel.
+
+        Channels of another sampling rate come in a table of their own; join them with
+        ``replace(record, channels=record.channels | other.channels)``.
+
+        Args:
+            frame: One row a sample, evenly spaced, NaN where missing. An index of times
+                or time differences is held against the sampling rate; another one has
+                no meaning.
+            sampling_rate: Hz, of all columns.
+            units: Unit of each channel; other columns are left out.
+            subject: Identifier.
+            age: Years; None when unknown.
+            start: Seconds between the start of the record and the first row.
+
+        Raises:
+            RecordError: If there is no unit, or none of a column of that name.
+            UnitError: If the sampling rate or a unit is impossible, or the index has
+                another rate or uneven steps.
+            ShapeError: If a column holds no real numbers, or the table is empty.
+        """
+        missing = [name for name in units if name not in frame.columns]
+        if missing or not units:
+            msg = (
+                f"units are given for {', '.join(map(repr, units)) or 'no column'}; "
+                f"the table has {', '.join(map(repr, frame.columns))}. Name the unit "
+                "of each column that is a channel."
+            )
+            raise RecordError(msg)
+        _check_index(frame.index, sampling_rate)
+        channels = {
+            name: Signal(_column(frame[name]), sampling_rate, unit, start)
+            for name, unit in units.items()
+        }
+        return cls(subject, channels, age=age, source="pandas")
 
     def __repr__(self) -> str:
         rows = "".join(

@@ -243,6 +243,98 @@ def test_a_record_says_what_it_holds():
     assert "age 61.5" in repr(record("II", age=61.5))
 
 
+# Record.from_frame
+
+
+def frame(n=500, **columns):
+    pd = pytest.importorskip("pandas")
+    time = np.arange(n) / 125.0
+    return pd.DataFrame({"PLETH": np.sin(time), "II": np.cos(time), **columns})
+
+
+def test_a_frame_becomes_a_record_with_the_columns_that_have_units():
+    one = Record.from_frame(
+        frame(note=["x"] * 500),
+        sampling_rate=125.0,
+        units={"PLETH": "NU", "II": "mV"},
+        subject="p",
+        age=61,
+        start=3.0,
+    )
+    assert [*one.channels] == ["PLETH", "II"]
+    assert one.find("ppg") == "PLETH"
+    assert (one.subject, one.age) == ("p", 61)
+    ecg = one.signal("ecg")
+    assert (ecg.sampling_rate, ecg.unit, ecg.start) == (125.0, "mV", 3.0)
+    np.testing.assert_array_equal(ecg.values, frame()["II"])
+
+
+def test_whole_numbers_and_missing_samples_come_through():
+    values = np.arange(500.0)
+    values[7] = np.nan
+    table = frame(count=np.arange(500, dtype=np.int16), holed=values)
+    table["own"] = table["holed"].astype("Float32").convert_dtypes()
+    units = {"count": "NU", "holed": "mV", "own": "mV"}
+    one = Record.from_frame(table, sampling_rate=125.0, units=units, subject="p")
+    assert one.channels["count"].values.dtype == np.float64
+    for name in ("holed", "own"):
+        np.testing.assert_array_equal(one.channels[name].values, values)
+
+
+@pytest.mark.parametrize(
+    ("units", "words"),
+    [({}, "given for no column"), ({"pleth": "NU"}, "'pleth'; the table has 'PLETH'")],
+)
+def test_units_say_which_columns_are_channels(units, words):
+    with pytest.raises(RecordError, match=words):
+        Record.from_frame(frame(), sampling_rate=125.0, units=units, subject="p")
+
+
+def test_a_column_of_words_and_an_empty_frame_are_refused():
+    words = frame(note=["x"] * 500)
+    with pytest.raises(ShapeError, match="wanted real numbers"):
+        Record.from_frame(words, sampling_rate=125.0, units={"note": "NU"}, subject="p")
+    with pytest.raises(ShapeError, match="shape"):
+        Record.from_frame(
+            frame().iloc[:0], sampling_rate=125.0, units={"II": "mV"}, subject="p"
+        )
+
+
+@pytest.mark.parametrize("resolution", ["ns", "us", "ms"])
+def test_an_index_of_times_is_held_against_the_sampling_rate(resolution):
+    pd = pytest.importorskip("pandas")
+    units = {"II": "mV"}
+    step = pd.to_timedelta(np.arange(500) * 8, unit="ms").as_unit(resolution)
+    for index in (step, pd.Timestamp("2024-01-01") + step):
+        table = frame().set_index(index)
+        one = Record.from_frame(table, sampling_rate=125.0, units=units, subject="p")
+        assert len(one.channels["II"].values) == 500
+        with pytest.raises(UnitError, match=r"wanted 0.004 s for 250 Hz"):
+            Record.from_frame(table, sampling_rate=250.0, units=units, subject="p")
+        holed = table.drop(table.index[100:140])
+        with pytest.raises(UnitError, match="row of NaN for each sample"):
+            Record.from_frame(holed, sampling_rate=125.0, units=units, subject="p")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("icg", "dZ/dt"),
+        ("resp", "RESP"),
+        ("red", "PPG_RED"),
+        ("infrared", "IR"),
+        ("ear", "PPG_ear"),
+        ("toe", "toe"),
+        ("finger", "PPG_finger"),
+    ],
+)
+def test_channels_of_other_kinds_are_found_and_are_no_ppg(kind, name):
+    one = record("II", name)
+    assert one.find(kind) == name
+    assert one.find("ppg") is None
+    assert one.find("abp") is None
+
+
 # Beats: what is refused
 
 

@@ -1,15 +1,52 @@
-"""Heart rate variability of one subject, from accepted beats alone."""
+"""Heart rate variability over segments, from accepted beats alone.
 
+The numbers are neurokit2's; what it does silently with short, broken or implausible
+series is asked here first, and becomes a reason.
+"""
+
+import warnings
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from capnet.types import Flags, PerBeat
+from capnet.errors import ShapeError
+from capnet.types import Flags, Labels, PerBeat
 
-__all__ = ["LEAST_BEATS", "Variability", "variability"]
+__all__ = [
+    "LEAST_BEATS",
+    "LEAST_SECONDS",
+    "SEGMENT",
+    "Nonlinear",
+    "Spectrum",
+    "Variability",
+    "nonlinear",
+    "segments",
+    "spectrum",
+    "variability",
+]
 
-LEAST_BEATS: Final = 5
-"""Accepted beats needed; standards ask for minutes, so fewer mean nothing at all."""
+SEGMENT: Final = 300.0
+"""Seconds that one value stands for: the short-term recording of the Task Force."""
+
+LEAST_BEATS: Final = 30
+"""Accepted beats without which no variability is told."""
+
+LEAST_SECONDS: Final = 60.0
+"""Seconds of accepted intervals below which only chance is measured: the Task Force
+asks for about ten periods of the slowest component, and for high frequencies 1 min."""
+
+LEAST_SPECTRUM: Final = 120.0
+"""Seconds that the low frequencies need (Task Force: 2 min)."""
+
+LEAST_SHARE: Final = 0.9
+"""Of the time between the first and the last interval that a spectrum must know."""
+
+LONGEST_HOLE: Final = 5.0
+"""Seconds without an accepted interval that a spectrum's interpolation may span."""
+
+LEAST_RUN: Final = 100
+"""Successive beats for entropy and fluctuations: ten of the widest windows, nearly."""
 
 PLAUSIBLE_RR: Final = (0.3, 2.0)
 """Seconds; an RR interval outside is no heart beat but a detection error."""
@@ -17,56 +54,309 @@ PLAUSIBLE_RR: Final = (0.3, 2.0)
 HIGHEST_SDNN: Final = 0.3
 """Seconds; above it the beats were found wrongly, or the rhythm is no sinus rhythm."""
 
+LEAST_HF: Final = 1.0
+"""ms2; sampling at 125 Hz alone gives that much, and a ratio to it means nothing."""
+
+_RATE: Final = 4.0
+"""Hz of the series of which the spectrum is taken, as usual."""
+
 
 class Variability(NamedTuple):
     """Time-domain measures of heart rate variability (Task Force 1996).
 
     Attributes:
+        nn_time: Sum of the accepted RR intervals, s.
+        nn_share: That sum over the time from the first to the last of them.
         sdnn: Standard deviation of the RR intervals, ms.
         rmssd: Root mean square of successive differences, ms.
-        pnn50: Share of successive differences above 50 ms, %.
-        reason: Why the numbers are NaN; empty otherwise.
+        pnn50: Intervals that differ by more than 50 ms from the one before, %.
+        reason: Why numbers are NaN; empty otherwise.
     """
 
+    nn_time: float
+    nn_share: float
     sdnn: float
     rmssd: float
     pnn50: float
     reason: str
 
 
-def variability(rr: PerBeat, accepted: Flags) -> Variability:
+class Spectrum(NamedTuple):
+    """Frequency-domain measures (Task Force 1996).
+
+    Attributes:
+        lf: Power at 0.04 to 0.15 Hz, ms2.
+        hf: Power at 0.15 to 0.4 Hz, ms2.
+        lf_nu: LF / (LF + HF).
+        lf_hf: LF / HF.
+        reason: Why they are NaN; empty otherwise.
+    """
+
+    lf: float
+    hf: float
+    lf_nu: float
+    lf_hf: float
+    reason: str
+
+
+class Nonlinear(NamedTuple):
+    """Nonlinear measures of the longest run of accepted beats.
+
+    Attributes:
+        sd1: Of the Poincare plot, across the line of identity, ms.
+        sd2: Along it, ms.
+        sample_entropy: Pairs, tolerance 0.2 standard deviations.
+        dfa_alpha1: Slope of detrended fluctuations over 4 to 11 beats.
+        reason: Why they are NaN; empty otherwise.
+    """
+
+    sd1: float
+    sd2: float
+    sample_entropy: float
+    dfa_alpha1: float
+    reason: str
+
+
+class _Intervals(NamedTuple):
+    """Accepted intervals and when they end.
+
+    Attributes:
+        rr: s. Shape (interval,).
+        end: s, so that successive ones lie exactly one interval apart.
+        follows: Whether the one before is the interval before.
+        reason: Why they cannot be used.
+    """
+
+    rr: np.ndarray
+    end: np.ndarray
+    follows: np.ndarray
+    reason: str
+
+    @property
+    def share(self) -> float:
+        span = self.end[-1] - self.end[0] + self.rr[0] if len(self.rr) else 0.0
+        return float(self.rr.sum() / span) if span > 0.0 else 0.0
+
+
+def _intervals(rr: PerBeat, accepted: Flags, time: PerBeat | None) -> _Intervals:
+    """Take the accepted intervals; those of rows that do not touch are apart."""
+    if not len(rr) == len(accepted) == (len(rr) if time is None else len(time)):
+        msg = f"{len(rr)} intervals, {len(accepted)} verdicts; wanted equally many."
+        raise ShapeError(msg)
+    counted = accepted & np.isfinite(rr)
+    if time is None:
+        # A refused interval lasts as long as it says, and an unknown one a second.
+        lasts = np.where(np.isfinite(rr), rr, 1.0)
+        time = np.cumsum(lasts) - lasts
+    counted &= np.isfinite(time)
+    found, rows = rr[counted], np.flatnonzero(counted)
+    follows = np.diff(rows, prepend=-2) == 1
+    begin = time[counted]
+    # Feet wander against R peaks, so that a run keeps the clock of its first beat.
+    run = np.cumsum(~follows) - 1
+    ahead = np.cumsum(found) - found
+    first = np.flatnonzero(~follows)
+    end = (begin[first] - ahead[first])[run] + ahead + found if len(found) else begin
+    return _Intervals(found, end, follows, _implausible(found))
+
+
+def _implausible(rr: np.ndarray) -> str:
+    if len(rr) < LEAST_BEATS:
+        return f"{len(rr)} accepted beats, wanted at least {LEAST_BEATS}"
+    low, high = PLAUSIBLE_RR
+    if rr.min() < low or rr.max() > high:
+        return f"RR intervals reach from {rr.min():.2f} to {rr.max():.2f} s"
+    sdnn = rr.std(ddof=1)
+    if sdnn > HIGHEST_SDNN:
+        return f"SDNN is {1e3 * sdnn:.0f} ms, plausible are {1e3 * HIGHEST_SDNN:.0f}"
+    if rr.sum() < LEAST_SECONDS:
+        return f"{rr.sum():.0f} s of accepted beats, wanted {LEAST_SECONDS:g}"
+    return ""
+
+
+def _asked(call: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Call neurokit2 without its warnings; whatever it stumbles over gives nothing."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return call()
+        except (ValueError, IndexError, ZeroDivisionError, KeyError, TypeError):
+            return {}
+
+
+def _series(found: _Intervals) -> dict[str, np.ndarray]:
+    return {"RRI": 1e3 * found.rr, "RRI_Time": found.end}
+
+
+def variability(
+    rr: PerBeat, accepted: Flags, *, time: PerBeat | None = None
+) -> Variability:
     """Measure heart rate variability over accepted beats.
 
     A refused beat breaks the succession: no difference is taken across it.
 
     Args:
-        rr: RR intervals of one subject in their order, s. Shape (beat,).
+        rr: RR intervals of one subject in their order, s; NaN breaks the succession.
+            Shape (beat,).
         accepted: Which of them count. Shape (beat,).
+        time: When they begin, s; one after the other by default. Shape (beat,).
 
     Returns:
-        The measures, or NaN and the reason.
+        The measures (`neurokit2.hrv_time`), or NaN and the reason.
+
+    Raises:
+        ShapeError: If the arrays are not equally long.
 
     Reference:
         Task Force of the ESC and NASPE, Heart rate variability, Circulation 93
         (1996) 1043-1065, table 1.
     """
-    counted = accepted & np.isfinite(rr)
-    found = rr[counted]
-    if len(found) < LEAST_BEATS:
-        reason = f"{len(found)} accepted beats, wanted at least {LEAST_BEATS}"
-        return Variability(np.nan, np.nan, np.nan, reason)
-    low, high = PLAUSIBLE_RR
-    if found.min() < low or found.max() > high:
-        reason = f"RR intervals reach from {found.min():.2f} to {found.max():.2f} s"
-        return Variability(np.nan, np.nan, np.nan, reason)
-    sdnn = float(found.std(ddof=1))
-    if sdnn > HIGHEST_SDNN:
-        reason = f"SDNN is {1e3 * sdnn:.0f} ms, plausible are {1e3 * HIGHEST_SDNN:.0f}"
-        return Variability(np.nan, np.nan, np.nan, reason)
-    step = np.diff(rr)[counted[1:] & counted[:-1]]
-    if len(step) == 0:
-        reason = "no two accepted beats follow each other"
-        return Variability(1e3 * sdnn, np.nan, np.nan, reason)
-    rmssd = float(np.sqrt(np.mean(step**2)))
-    pnn50 = float(np.mean(np.abs(step) > 0.050))
-    return Variability(1e3 * sdnn, 1e3 * rmssd, 1e2 * pnn50, "")
+    found = _intervals(rr, accepted, time)
+    lasts, share = float(found.rr.sum()), found.share
+    if found.reason:
+        return Variability(lasts, share, np.nan, np.nan, np.nan, found.reason)
+    sdnn = 1e3 * float(found.rr.std(ddof=1))
+    pairs = int(found.follows.sum())
+    if pairs < LEAST_BEATS:
+        reason = f"{pairs} pairs of successive accepted beats, wanted {LEAST_BEATS}"
+        return Variability(lasts, share, sdnn, np.nan, np.nan, reason)
+    return _time_domain(found, lasts, share)
+
+
+def _time_domain(found: _Intervals, lasts: float, share: float) -> Variability:
+    import neurokit2 as nk
+
+    got = _asked(lambda: nk.hrv_time(_series(found)).iloc[0].to_dict())
+    sdnn, rmssd, pnn50 = (
+        float(got.get(f"HRV_{k}", np.nan)) for k in ("SDNN", "RMSSD", "pNN50")
+    )
+    known = np.isfinite([sdnn, rmssd, pnn50]).all()
+    reason = "" if known else "neurokit2 gives no number"
+    return Variability(lasts, share, sdnn, rmssd, pnn50, reason)
+
+
+def spectrum(rr: PerBeat, accepted: Flags, *, time: PerBeat | None = None) -> Spectrum:
+    """Measure the power of heart rate variability at low and high frequencies.
+
+    Excluded beats leave holes, which the interpolation to 4 Hz spans; so that it never
+    does much of it, holes are short (5 s) and few (a tenth of the time).
+
+    Args:
+        rr: See `variability`.
+        accepted: Likewise.
+        time: Likewise.
+
+    Returns:
+        The measures (`neurokit2.hrv_frequency`, Welch), or NaN and the reason.
+
+    Raises:
+        ShapeError: If the arrays are not equally long.
+    """
+    found = _intervals(rr, accepted, time)
+    nothing = (np.nan,) * 4
+    if found.reason:
+        return Spectrum(*nothing, found.reason)
+    span = found.end[-1] - found.end[0] + found.rr[0]
+    hole = float((np.diff(found.end) - found.rr[1:]).max())
+    if span < LEAST_SPECTRUM:
+        return Spectrum(*nothing, f"{span:.0f} s, wanted at least {LEAST_SPECTRUM:g}")
+    if found.share < LEAST_SHARE or hole > LONGEST_HOLE:
+        reason = f"{100.0 * found.share:.0f} % known, longest hole {hole:.0f} s"
+        return Spectrum(*nothing, reason)
+    return _frequency_domain(found)
+
+
+def _frequency_domain(found: _Intervals) -> Spectrum:
+    import neurokit2 as nk
+
+    def power() -> dict[str, float]:
+        answer: dict[str, float] = (
+            nk.hrv_frequency(
+                _series(found), interpolation_rate=_RATE, normalize=False, silent=True
+            )
+            .iloc[0]
+            .to_dict()
+        )
+        return answer
+
+    got = _asked(power)
+    low, high = (float(got.get(f"HRV_{k}", np.nan)) for k in ("LF", "HF"))
+    if not np.isfinite([low, high]).all():
+        return Spectrum(*(np.nan,) * 4, "neurokit2 gives no number")
+    if high < LEAST_HF:
+        reason = f"HF is {high:.1g} ms2, ratios want {LEAST_HF:g}"
+        return Spectrum(low, high, np.nan, np.nan, reason)
+    return Spectrum(low, high, low / (low + high), low / high, "")
+
+
+def nonlinear(
+    rr: PerBeat, accepted: Flags, *, time: PerBeat | None = None
+) -> Nonlinear:
+    """Measure the longest run of accepted beats by nonlinear means.
+
+    The numbers are those of `neurokit2.hrv_nonlinear`; what it computes besides (some
+    fifty numbers, 95 % of its time) is left out.
+
+    Args:
+        rr: See `variability`.
+        accepted: Likewise.
+        time: Likewise.
+
+    Returns:
+        The measures, or NaN and the reason.
+
+    Raises:
+        ShapeError: If the arrays are not equally long.
+    """
+    found = _intervals(rr, accepted, time)
+    nothing = (np.nan,) * 4
+    if found.reason:
+        return Nonlinear(*nothing, found.reason)
+    begins = np.append(np.flatnonzero(~found.follows), len(found.rr))
+    longest = int(np.diff(begins).argmax())
+    run = 1e3 * found.rr[begins[longest] : begins[longest + 1]]
+    if len(run) < LEAST_RUN:
+        reason = f"at most {len(run)} accepted beats in a row, wanted {LEAST_RUN}"
+        return Nonlinear(*nothing, reason)
+    if run.std() < 1.0:
+        return Nonlinear(*nothing, f"SDNN is {run.std():.2g} ms, wanted at least 1")
+    return _of_run(run)
+
+
+def _of_run(run: np.ndarray) -> Nonlinear:
+    import neurokit2 as nk
+
+    def measures() -> dict[str, float]:
+        entropy, _ = nk.entropy_sample(
+            run, delay=1, dimension=2, tolerance=0.2 * run.std(ddof=1)
+        )
+        slope, _ = nk.fractal_dfa(run, multifractal=False, scale=np.arange(4, 12))
+        return {"entropy": float(entropy), "slope": float(slope)}
+
+    across, along = run[:-1] - run[1:], run[:-1] + run[1:]
+    poincare = [float(x.std(ddof=1) / np.sqrt(2.0)) for x in (across, along)]
+    got = _asked(measures)
+    values = [*poincare, got.get("entropy", np.nan), got.get("slope", np.nan)]
+    values = [value if np.isfinite(value) else np.nan for value in values]
+    reason = "" if np.isfinite(values).all() else "neurokit2 gives no number"
+    return Nonlinear(values[0], values[1], values[2], values[3], reason)
+
+
+def segments(subject: Labels, time: PerBeat) -> Labels:
+    """Number the segments that beats belong to, on the clock of their record.
+
+    Args:
+        subject: Identifier. Shape (beat,).
+        time: Of the heart beat, s. Shape (beat,).
+
+    Returns:
+        The same whole number for beats of a subject within the same multiples of
+        `SEGMENT`; -1 where the time is unknown. Shape (beat,).
+    """
+    known = np.isfinite(time)
+    _, who = np.unique(subject, return_inverse=True)
+    when = np.floor(np.where(known, time, 0.0) / SEGMENT).astype(np.int64)
+    pair = np.stack([who, when], axis=1)
+    _, number = np.unique(pair, axis=0, return_inverse=True)
+    answer: Labels = np.where(known, number.reshape(-1), -1)
+    return answer

@@ -25,18 +25,13 @@ from capnet.hemodynamics.trains import Train
 from capnet.records import Signal
 from capnet.signal.baseline import remove_baseline
 from capnet.signal.derivatives import savitzky_golay
-from capnet.signal.fir import (
-    FIRStream,
-    bandpass_taps,
-    filter_fir,
-    highpass_taps,
-    lowpass_taps,
-)
+from capnet.signal.fir import FIRStream, filter_fir
 from capnet.signal.gaps import fill_gaps
 from capnet.signal.grid import on_grid
 from capnet.signal.linear_filter import fit_fir
 from capnet.signal.powerline import remove_powerline
 from capnet.signal.resampling import resample
+from capnet.signal.taps import bandpass_taps, highpass_taps, lowpass_taps
 from capnet.signal.wavelets import shrink_wavelets
 
 SEED: Final = 5

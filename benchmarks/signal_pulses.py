@@ -33,11 +33,11 @@ from capnet.hemodynamics.motion import motion
 from capnet.hemodynamics.strips import Strip
 from capnet.hemodynamics.trains import Train
 from capnet.records import Record, Signal
-from capnet.signal.fiducials import FIDUCIALS, fiducials
+from capnet.signal.fiducials import FIDUCIALS, find_fiducials
 from capnet.signal.indices import ejection_time
 from capnet.signal.pulses import find_pulses
 from capnet.signal.rpeaks import r_peaks
-from capnet.signal.synchrony import synchrony
+from capnet.signal.synchrony import judge_synchrony
 from capnet.signal.tachogram import heart_rate
 from capnet.signal.transit import pulse_arrival, pulse_transit
 from capnet.signal.windows import judge_windows
@@ -300,7 +300,7 @@ def synchronies(console: Console, people: int) -> None:
             }
             for case, feet in cases.items():
                 feet = np.sort(feet[(feet > 0.0) & (feet < duration)])
-                found = synchrony(strip.beats.r_peak, feet, duration=duration)
+                found = judge_synchrony(strip.beats.r_peak, feet, duration=duration)
                 rows.setdefault((name, case), []).append(found.verdict != "")
     table = Table("record", "case", "flagged")
     for (name, case), flags in rows.items():
@@ -319,8 +319,8 @@ def points(console: Console, strips: list[Strip]) -> None:
             wave = strip.channels[kind].values.astype(np.float64)
             foot = find_pulses(wave, sampling_rate=RATE).foot
             foot = inner(foot)
-            clean = fiducials(wave, foot[:-1], foot[1:], sampling_rate=RATE)
-            noisy = fiducials(
+            clean = find_fiducials(wave, foot[:-1], foot[1:], sampling_rate=RATE)
+            noisy = find_fiducials(
                 *(with_noise(wave, row + 1), foot[:-1], foot[1:]), sampling_rate=RATE
             )
             late.append(clean.time - clean.foot[:, None])
@@ -405,7 +405,7 @@ def speed(console: Console, strips: list[Strip], *, quick: bool) -> None:
         table.add_row(name, gives, f"{cost:.1f}", ratio)
     known = np.isfinite(foot[:-1]) & np.isfinite(foot[1:])
     start, stop = foot[:-1][known], foot[1:][known]
-    cost = seconds(lambda: fiducials(hour, start, stop, sampling_rate=RATE))
+    cost = seconds(lambda: find_fiducials(hour, start, stop, sampling_rate=RATE))
     table.add_row("capnet fiducials", "10 points a beat", f"{cost:.1f}", "")
     console.print(table)
 
@@ -463,7 +463,7 @@ def patients(console: Console, data: Path) -> None:
             if name == "mixedsignals" and good.any():
                 share = 100.0 * float(np.mean(off[good] <= 1.0))
                 cell = judged(share, 95.0, least=True, digits=1)
-            told = synchrony(events["ecg"], events[kind], duration=duration)
+            told = judge_synchrony(events["ecg"], events[kind], duration=duration)
             table.add_row(
                 *(name, f"{kind} - ecg", f"{int(good.sum())} of {n}", cell),
                 *(alike(peer[good]), alike(off), alike(peer)),

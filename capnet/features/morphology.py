@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from capnet.signal.checks import checked_samples
-from capnet.signal.fiducials import fiducials
+from capnet.signal.fiducials import find_fiducials
 from capnet.signal.interpolate import catmull_rom
 from capnet.types import Labels, PerBeat, RawSamples, Samples
 
@@ -84,7 +84,7 @@ def pulse_morphology(
         Millasseau et al. 2002 (Clin Sci 103:371) for the diastolic peak, Wang et al.
         2009 (Conf Proc IEEE EMBS, 1746) for the ratio of areas.
     """
-    points = fiducials(values, start, stop, sampling_rate=sampling_rate)
+    points = find_fiducials(values, start, stop, sampling_rate=sampling_rate)
     samples = checked_samples(values, where="the pulse wave")
     peak, notch = points["systolic"], points["notch"]
     top = np.where(peak.height > 0.0, peak.height, np.nan)

@@ -37,7 +37,7 @@ from capnet.signal.interpolate import catmull_rom
 from capnet.signal.line import abp_verdict
 from capnet.signal.pulses import LEAST_RATE as LEAST_LIGHT_RATE
 from capnet.signal.pulses import find_pulses, smoothed
-from capnet.signal.synchrony import synchrony
+from capnet.signal.synchrony import judge_synchrony
 from capnet.signal.transit import pulse_transit
 from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, Samples
 
@@ -365,7 +365,7 @@ def _jump(record: Record, beats: Beats, asked: _Asked) -> str:
     pulses = find_pulses(light.values, sampling_rate=light.sampling_rate)
     first, lasts = peaks[0], peaks[-1] - peaks[0] + 1.0
     feet = pulses.foot + light.start - first
-    found = synchrony(
+    found = judge_synchrony(
         peaks - first, feet[(feet >= 0.0) & (feet <= lasts)], duration=lasts
     )
     if not len(found.jumps):

@@ -4,7 +4,8 @@ from typing import Final
 
 from capnet.errors import ConfigError
 from capnet.signal.checks import checked_rate, checked_samples
-from capnet.signal.fir import filter_fir, highpass_taps
+from capnet.signal.fir import filter_fir
+from capnet.signal.taps import highpass_taps
 from capnet.types import RawSamples, Samples
 
 __all__ = ["CUTOFF", "remove_baseline"]

@@ -33,7 +33,7 @@ from capnet.signal.interpolate import catmull_rom
 from capnet.signal.transit import Events
 from capnet.types import Flags, Labels, PerBeat, RawSamples, Samples
 
-__all__ = ["FIDUCIALS", "Fiducial", "Fiducials", "fiducials"]
+__all__ = ["FIDUCIALS", "Fiducial", "Fiducials", "find_fiducials"]
 
 FIDUCIALS: Final = (
     *("upstroke", "systolic", "shoulder", "notch", "diastolic"),
@@ -100,7 +100,7 @@ class Fiducial(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fiducials:
-    """All points of every beat; ``fiducials(...)["notch"]`` is one of them.
+    """All points of every beat; ``find_fiducials(...)["notch"]`` is one of them.
 
     Attributes:
         foot: Beginning of each beat, s since the first sample. Shape (beat,).
@@ -139,7 +139,7 @@ class Fiducials:
         )
 
 
-def fiducials(
+def find_fiducials(
     values: RawSamples, start: Events, stop: Events, *, sampling_rate: float
 ) -> Fiducials:
     """Read the fiducial points of every beat of a PPG or a pressure.

@@ -1,4 +1,4 @@
-"""Linear-phase FIR filters: one convolution, the same in training and in ONNX.
+"""Linear-phase FIR filters of channels, whole or as they come in.
 
 `filter_fir` and `FIRStream` do in float64 on the processor what `LinearPhaseFIR` does
 in a graph. They add up products sample by sample, without a Fourier transform: what a
@@ -8,124 +8,16 @@ filter does not reach, it does not change, not even in the last bit.
 from typing import Final, no_type_check
 
 import numpy as np
-from jaxtyping import Float
-from scipy.signal import firwin
-from torch import Tensor, as_tensor, float32, nn
 
 from capnet.compiled import compiled
-from capnet.errors import ConfigError
 from capnet.signal.checks import checked_samples
+from capnet.signal.taps import Taps, checked_taps
 from capnet.types import RawSamples, Samples
 
-__all__ = [
-    "FIRStream",
-    "LinearPhaseFIR",
-    "Taps",
-    "bandpass_taps",
-    "filter_fir",
-    "highpass_taps",
-    "lowpass_taps",
-]
-
-Taps = Float[np.ndarray, "tap"]
-"""Coefficients of a filter."""
+__all__ = ["FIRStream", "filter_fir"]
 
 _BLOCK: Final = 1024
 """Answers worked on at once, so that they stay near the processor."""
-
-
-def lowpass_taps(*, cutoff: float, sampling_rate: float, n_taps: int) -> Taps:
-    """Design a symmetric low-pass filter of unit gain at 0 Hz (Hamming window).
-
-    Args:
-        cutoff: Frequency of half amplitude, Hz.
-        sampling_rate: Hz.
-        n_taps: Length, odd, so that the delay is a whole number of samples.
-
-    Returns:
-        Coefficients in float64, ``taps == taps[::-1]``, sum 1. Shape (tap,).
-
-    Raises:
-        ConfigError: If the length is even or the cut-off is not below half the
-            sampling rate.
-    """
-    if n_taps < 3 or n_taps % 2 == 0:
-        msg = f"n_taps is {n_taps}; wanted an odd number >= 3 (whole-sample delay)."
-        raise ConfigError(msg)
-    if not 0.0 < cutoff < sampling_rate / 2:
-        msg = (
-            f"cut-off {cutoff:g} Hz at {sampling_rate:g} Hz; wanted more than 0 and "
-            "less than half the sampling rate."
-        )
-        raise ConfigError(msg)
-    taps: Taps = firwin(n_taps, cutoff, fs=sampling_rate)
-    taps = (taps + taps[::-1]) / 2  # symmetric to the last bit
-    unit: Taps = taps / taps.sum()
-    return unit
-
-
-def highpass_taps(*, cutoff: float, sampling_rate: float, n_taps: int) -> Taps:
-    """Design a symmetric high-pass filter: what `lowpass_taps` leaves over.
-
-    Args:
-        cutoff: Frequency of half amplitude, Hz.
-        sampling_rate: Hz.
-        n_taps: Length, odd. The step from stop to pass is about
-            ``3.3 * sampling_rate / n_taps`` Hz wide (Hamming window).
-
-    Returns:
-        Coefficients in float64, symmetric, sum 0. Shape (tap,).
-
-    Raises:
-        ConfigError: If the length is even or the cut-off is not below half the
-            sampling rate.
-    """
-    taps = -lowpass_taps(cutoff=cutoff, sampling_rate=sampling_rate, n_taps=n_taps)
-    taps[n_taps // 2] += 1.0
-    return taps
-
-
-def bandpass_taps(
-    *, low: float, high: float, sampling_rate: float, n_taps: int
-) -> Taps:
-    """Design a symmetric band-pass filter: the difference of two low-pass filters.
-
-    A constant is removed whatever the length; the lower edge is as steep as the upper
-    one, so a low ``low`` needs a long filter (see `highpass_taps`).
-
-    Args:
-        low: Lower frequency of half amplitude, Hz.
-        high: Upper frequency of half amplitude, Hz.
-        sampling_rate: Hz.
-        n_taps: Length, odd.
-
-    Returns:
-        Coefficients in float64, symmetric, sum 0. Shape (tap,).
-
-    Raises:
-        ConfigError: If the length is even, or not 0 < low < high < half the sampling
-            rate.
-    """
-    if not low < high:
-        msg = f"the pass band goes from {low:g} to {high:g} Hz; wanted low < high."
-        raise ConfigError(msg)
-    upper, lower = (
-        lowpass_taps(cutoff=edge, sampling_rate=sampling_rate, n_taps=n_taps)
-        for edge in (high, low)
-    )
-    taps: Taps = upper - lower
-    return taps
-
-
-def _checked_taps(taps: Taps) -> Taps:
-    if len(taps) % 2 == 0 or not np.array_equal(taps, taps[::-1]):
-        msg = f"{len(taps)} taps; wanted an odd number, symmetric (linear phase)."
-        raise ConfigError(msg)
-    if not np.isfinite(taps).all():
-        msg = f"{int((~np.isfinite(taps)).sum())} taps are infinite; wanted numbers."
-        raise ConfigError(msg)
-    checked: Taps = np.ascontiguousarray(taps, dtype=np.float64)
-    return checked
 
 
 @compiled(fastmath={"contract"})
@@ -178,7 +70,7 @@ def filter_fir(values: RawSamples, taps: Taps) -> Samples:
         ConfigError: If the taps are even in number or not symmetric.
     """
     samples = checked_samples(values, where="the channel to filter")
-    taps = _checked_taps(taps)
+    taps = checked_taps(taps)
     return _convolved(np.pad(samples, len(taps) // 2, mode="edge"), taps)
 
 
@@ -203,7 +95,7 @@ class FIRStream:
     """
 
     def __init__(self, taps: Taps) -> None:
-        self._taps = _checked_taps(taps)
+        self._taps = checked_taps(taps)
         self._kept = np.zeros(0)
 
     def push(self, chunk: RawSamples) -> Samples:
@@ -242,43 +134,3 @@ class FIRStream:
         if len(kept) == 0:
             return kept
         return _convolved(np.append(kept, np.full(half, kept[-1])), self._taps)
-
-
-class LinearPhaseFIR(nn.Module):
-    """Filter rows with symmetric taps and no delay.
-
-    Ends are continued by their last value. Exports to ONNX as a Pad and one Conv with
-    batch and time dynamic.
-
-    Args:
-        taps: Coefficients, odd and symmetric. Shape (tap,).
-
-    Raises:
-        ConfigError: If the taps are even in number or not symmetric.
-    """
-
-    taps: Tensor
-
-    def __init__(self, taps: Taps) -> None:
-        super().__init__()
-        taps = _checked_taps(taps)
-        # The taps follow from the design, so they are no part of the weights.
-        self.register_buffer("taps", as_tensor(taps, dtype=float32), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Filter each row; a missing sample (NaN) spoils half a filter around it.
-
-        Args:
-            x: Samples. Shape (batch, time).
-
-        Returns:
-            Filtered samples. Shape (batch, time).
-        """
-        # shape: (batch, 1, time)
-        half = self.taps.shape[0] // 2
-        padded = nn.functional.pad(x[:, None], (half, half), mode="replicate")
-        return nn.functional.conv1d(padded, self.taps[None, None])[:, 0]
-
-    def extra_repr(self) -> str:
-        """Show the length of the filter."""
-        return f"n_taps={self.taps.shape[0]}"

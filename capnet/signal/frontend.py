@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from capnet.errors import ShapeError
-from capnet.signal.fir import LinearPhaseFIR, lowpass_taps
+from capnet.signal.linear_phase import LinearPhaseFIR
+from capnet.signal.taps import lowpass_taps
 from capnet.types import N_POINTS, BeatWaves, PerBeat, Windows
 
 __all__ = [

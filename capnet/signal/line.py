@@ -9,17 +9,18 @@ import torch
 from capnet.errors import RecordError, UnitError
 from capnet.records import Cuff, Record
 from capnet.signal.events import Events, events_of, feet_after
-from capnet.signal.fir import LinearPhaseFIR, lowpass_taps
 from capnet.signal.frontend import RATE, smooth
 from capnet.signal.gate import LONGEST
 from capnet.signal.grid import on_grid
 from capnet.signal.interpolate import catmull_rom
+from capnet.signal.linear_phase import LinearPhaseFIR
 from capnet.signal.pressure import (
     BeatPressures,
     beat_pressures,
     implausible_pressures,
     judge_pressure,
 )
+from capnet.signal.taps import lowpass_taps
 from capnet.types import N_POINTS, BeatWaves, PerBeat, Samples
 from capnet.units import pressure_factor
 

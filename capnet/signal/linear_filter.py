@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from capnet.errors import ConfigError, ShapeError
 from capnet.signal.checks import checked_samples
-from capnet.signal.fir import Taps
 from capnet.signal.stretches import stretches
+from capnet.signal.taps import Taps
 from capnet.types import RawSamples
 
 __all__ = ["LinearFilter", "fit_fir"]

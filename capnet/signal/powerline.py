@@ -6,7 +6,8 @@ import numpy as np
 
 from capnet.errors import ConfigError, UnitError
 from capnet.signal.checks import checked_rate, checked_samples
-from capnet.signal.fir import Taps, filter_fir, lowpass_taps
+from capnet.signal.fir import filter_fir
+from capnet.signal.taps import Taps, lowpass_taps
 from capnet.types import RawSamples, Samples
 
 __all__ = ["powerline_taps", "remove_powerline"]

@@ -181,7 +181,7 @@ def smoothed(values: Samples, *, sampling_rate: float) -> Samples:
 
 @lru_cache(maxsize=16)
 def _taps(sampling_rate: float) -> Float[np.ndarray, " tap"]:
-    from capnet.signal.fir import lowpass_taps
+    from capnet.signal.taps import lowpass_taps
 
     n_taps = 2 * max(round(HALF * sampling_rate), 1) + 1
     return lowpass_taps(cutoff=CUTOFF, sampling_rate=sampling_rate, n_taps=n_taps)

@@ -18,7 +18,7 @@ from capnet.errors import ShapeError
 from capnet.signal.transit import ARRIVAL, Events, checked_times
 from capnet.types import PerBeat, Times
 
-__all__ = ["Synchrony", "synchrony"]
+__all__ = ["Synchrony", "judge_synchrony"]
 
 _WINDOW: Final = 20.0
 """s, in which the lag is one number."""
@@ -100,7 +100,7 @@ class Synchrony(NamedTuple):
     spread: float
 
 
-def synchrony(r_peaks: Events, feet: Events, *, duration: float) -> Synchrony:
+def judge_synchrony(r_peaks: Events, feet: Events, *, duration: float) -> Synchrony:
     """Judge whether the delay between R peaks and pulse feet stays what it is.
 
     Feet should come from a search without the R peaks (`find_pulses` without

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from capnet.errors import CapnetError, ConfigError, ShapeError
-from capnet.signal.fiducials import FIDUCIALS, fiducials
+from capnet.signal.fiducials import FIDUCIALS, find_fiducials
 from capnet.signal.indices import ejection_time
 from capnet.signal.pulses import find_pulses
 from tests.signal import trains
@@ -36,7 +36,7 @@ def test_tops_lie_where_the_tops_are():
     # Three tops that hardly touch: systolic, second shoulder, diastolic.
     wave = bumps(6.0, (0.18, 0.3, 0.52), (0.03, 0.03, 0.06), (1.0, 0.7, 0.4))
     start, stop = np.array([1.06, 2.06]), np.array([2.06, 3.06])
-    found = fiducials(wave, start, stop, sampling_rate=RATE)
+    found = find_fiducials(wave, start, stop, sampling_rate=RATE)
     assert (found.reason == "").all()
     for name, top in (("systolic", 0.18), ("shoulder", 0.3), ("diastolic", 0.52)):
         seen = found[name]
@@ -48,7 +48,7 @@ def test_order_of_the_points():
     for strip in trains.virtual():
         for kind in ("ppg", "abp"):
             wave = strip.channels[kind].values
-            found = fiducials(wave, *beat_of(wave, 125.0), sampling_rate=125.0)
+            found = find_fiducials(wave, *beat_of(wave, 125.0), sampling_rate=125.0)
             time = {name: found[name].time for name in FIDUCIALS}
             for before, after in (
                 *(("a", "upstroke"), ("upstroke", "systolic"), ("upstroke", "b")),
@@ -66,7 +66,7 @@ def test_the_notch_is_that_of_the_indices():
     rate = 500.0
     wave = bumps(4.0, (0.18, 0.45), (0.06, 0.09), (1.0, 0.4), rate=rate)
     start, stop = beat_of(wave, rate)
-    found = fiducials(wave, start[1:2], stop[1:2], sampling_rate=rate)
+    found = find_fiducials(wave, start[1:2], stop[1:2], sampling_rate=rate)
     first = round(start[1] * rate)
     one = wave[first : first + round(rate)][None]
     expected = ejection_time(one, sampling_rate=rate).time
@@ -76,9 +76,11 @@ def test_the_notch_is_that_of_the_indices():
 def test_gain_offset_and_drift():
     wave = trains.made(10.0, rate=RATE)
     start, stop = beat_of(wave)
-    found = fiducials(wave, start, stop, sampling_rate=RATE)
+    found = find_fiducials(wave, start, stop, sampling_rate=RATE)
     time = np.arange(len(wave)) / RATE
-    other = fiducials(5.0 * wave - 70.0 + 0.3 * time, start, stop, sampling_rate=RATE)
+    other = find_fiducials(
+        5.0 * wave - 70.0 + 0.3 * time, start, stop, sampling_rate=RATE
+    )
     np.testing.assert_allclose(other.time, found.time, atol=1e-6)
     np.testing.assert_allclose(other.height, 5.0 * found.height, atol=1e-6)
     np.testing.assert_array_equal(other.reasons, found.reasons)
@@ -87,9 +89,9 @@ def test_gain_offset_and_drift():
 def test_a_later_beat_has_the_same_points_later():
     wave = trains.made(10.0, rate=RATE)
     start, stop = beat_of(wave)
-    found = fiducials(wave, start, stop, sampling_rate=RATE)
+    found = find_fiducials(wave, start, stop, sampling_rate=RATE)
     later = np.concatenate([np.full(333, np.nan), wave])
-    other = fiducials(later, start + 1.332, stop + 1.332, sampling_rate=RATE)
+    other = find_fiducials(later, start + 1.332, stop + 1.332, sampling_rate=RATE)
     np.testing.assert_allclose(other.time, found.time + 1.332, atol=1e-6)
     np.testing.assert_allclose(other.height, found.height, atol=1e-6)
 
@@ -97,12 +99,12 @@ def test_a_later_beat_has_the_same_points_later():
 def test_a_beat_alone_is_the_same_beat_among_others():
     wave = trains.virtual()[0].channels["ppg"].values
     start, stop = beat_of(wave, 125.0)
-    found = fiducials(wave, start, stop, sampling_rate=125.0)
+    found = find_fiducials(wave, start, stop, sampling_rate=125.0)
     for row in (3, 17, 30):
         low, high = int(start[row] * 125) - 2, int(stop[row] * 125) + 4
         alone = np.full(len(wave), np.nan)
         alone[low:high] = wave[low:high]
-        one = fiducials(
+        one = find_fiducials(
             alone, start[row : row + 1], stop[row : row + 1], sampling_rate=125.0
         )
         np.testing.assert_array_equal(one.time[0], found.time[row])
@@ -111,7 +113,7 @@ def test_a_beat_alone_is_the_same_beat_among_others():
 
 def test_what_is_undefined_has_a_reason():
     smooth = bumps(4.0, (0.25,), (0.1,), (1.0,))
-    found = fiducials(smooth, np.array([1.0]), np.array([2.0]), sampling_rate=RATE)
+    found = find_fiducials(smooth, np.array([1.0]), np.array([2.0]), sampling_rate=RATE)
     assert found["diastolic"].reason[0] == "no diastolic peak"
     assert found["c"].reason[0] == found["d"].reason[0] == "no c and d waves"
     np.testing.assert_array_equal(found.reasons == "", np.isfinite(found.time))
@@ -119,12 +121,12 @@ def test_what_is_undefined_has_a_reason():
     wave[700] = np.nan
     start = np.array([np.nan, 0.85, 2.55, 1.7, 3.0, 4.25])
     stop = np.array([1.0, 1.7, 3.4, 1.8, 2.0, 5.1])
-    found = fiducials(wave, start, stop, sampling_rate=RATE)
+    found = find_fiducials(wave, start, stop, sampling_rate=RATE)
     odd = "duration implausible"
     missing = "samples missing"
     assert found.reason.tolist() == ["no foot", "", missing, odd, odd, missing]
     assert (found.reasons[2] == missing).all()
-    flat = fiducials(
+    flat = find_fiducials(
         np.full(1000, 3.0), np.array([1.0]), np.array([2.0]), sampling_rate=RATE
     )
     assert flat.reason.tolist() == ["flat"]
@@ -132,7 +134,7 @@ def test_what_is_undefined_has_a_reason():
 
 def test_names():
     wave = trains.made(3.0, rate=RATE)
-    found = fiducials(wave, np.array([0.85]), np.array([1.7]), sampling_rate=RATE)
+    found = find_fiducials(wave, np.array([0.85]), np.array([1.7]), sampling_rate=RATE)
     with pytest.raises(ConfigError, match="there are upstroke"):
         found["dicrotic"]
     np.testing.assert_array_equal(found["e"].time, found["notch"].time)
@@ -141,8 +143,8 @@ def test_names():
 def test_refuses_beats_that_are_none():
     wave = trains.made(3.0, rate=RATE)
     with pytest.raises(ShapeError, match="start and stop"):
-        fiducials(wave, np.zeros(2), np.zeros(3), sampling_rate=RATE)
-    none = fiducials(wave, np.zeros(0), np.zeros(0), sampling_rate=RATE)
+        find_fiducials(wave, np.zeros(2), np.zeros(3), sampling_rate=RATE)
+    none = find_fiducials(wave, np.zeros(0), np.zeros(0), sampling_rate=RATE)
     assert none.time.shape == (0, len(FIDUCIALS))
 
 
@@ -157,7 +159,7 @@ ANY = st.one_of(
 def test_any_array_gives_rows_or_an_error(values):
     start, stop = np.array([0.1, 0.9, -1.0]), np.array([0.9, 1.5, 0.3])
     try:
-        found = fiducials(values, start, stop, sampling_rate=125.0)
+        found = find_fiducials(values, start, stop, sampling_rate=125.0)
     except CapnetError:
         return
     assert found.time.shape == (3, len(FIDUCIALS))

@@ -5,14 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capnet.errors import ConfigError
-from capnet.signal.fir import (
-    FIRStream,
-    LinearPhaseFIR,
-    bandpass_taps,
-    filter_fir,
-    highpass_taps,
-    lowpass_taps,
-)
+from capnet.signal.fir import FIRStream, filter_fir
+from capnet.signal.linear_phase import LinearPhaseFIR
+from capnet.signal.taps import bandpass_taps, highpass_taps, lowpass_taps
 
 
 def taps():

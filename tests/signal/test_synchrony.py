@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capnet.errors import ShapeError
-from capnet.signal.synchrony import synchrony
+from capnet.signal.synchrony import judge_synchrony
 from tests.signal import trains
 
 DURATION = 300.0
@@ -21,7 +21,7 @@ def pair(seed=0, *, sd=0.03, noise=0.005, missed=0.05):
 
 def test_a_steady_delay_is_fine():
     for seed in range(10):
-        found = synchrony(*pair(seed), duration=DURATION)
+        found = judge_synchrony(*pair(seed), duration=DURATION)
         assert found.verdict == ""
         assert abs(found.offset - 0.2) < 0.003
         assert 0.003 < found.spread < 0.008
@@ -34,7 +34,7 @@ def test_tells_when_and_by_how_much_the_delay_jumps(size):
     for seed in range(5):
         peaks, feet = pair(seed)
         feet = np.sort(np.where(feet > 130.0, feet + size, feet))
-        found = synchrony(peaks, feet, duration=DURATION)
+        found = judge_synchrony(peaks, feet, duration=DURATION)
         assert "jumps" in found.verdict
         np.testing.assert_allclose(found.jumps, [130.0], atol=3.0)
         np.testing.assert_allclose(found.sizes, [size], atol=0.01)
@@ -44,7 +44,7 @@ def test_tells_when_and_by_how_much_the_delay_jumps(size):
 def test_tells_how_fast_it_drifts(rate):
     peaks, feet = pair()
     drifted = feet + rate * (feet - 150.0) / 3600.0
-    found = synchrony(peaks, drifted, duration=DURATION)
+    found = judge_synchrony(peaks, drifted, duration=DURATION)
     assert "drifts" in found.verdict
     assert found.drift == pytest.approx(rate, abs=0.2)
 
@@ -53,22 +53,22 @@ def test_arrival_times_of_virtual_people_are_no_fault():
     for strip in trains.virtual():
         beats = strip.beats
         feet = beats.foot[beats.row("ppg")]
-        assert synchrony(beats.r_peak, feet, duration=60.0).verdict == ""
+        assert judge_synchrony(beats.r_peak, feet, duration=60.0).verdict == ""
 
 
 def test_an_impossible_delay_is_told_unless_the_heart_beats_too_evenly():
     peaks, feet = pair(missed=0.0)
-    late = synchrony(peaks, feet + 0.45, duration=DURATION)
+    late = judge_synchrony(peaks, feet + 0.45, duration=DURATION)
     assert "+650 ms" in late.verdict
-    assert "-50 ms" in synchrony(peaks, feet - 0.25, duration=DURATION).verdict
+    assert "-50 ms" in judge_synchrony(peaks, feet - 0.25, duration=DURATION).verdict
     even, follow = pair(sd=0.0, missed=0.0)
-    assert synchrony(even, follow + 0.85, duration=DURATION).verdict == ""
+    assert judge_synchrony(even, follow + 0.85, duration=DURATION).verdict == ""
 
 
 def test_events_that_have_nothing_to_do_with_each_other():
     peaks, _ = pair(1)
     feet = trains.beating(DURATION, seed=2, period=0.7)
-    found = synchrony(peaks, feet, duration=DURATION)
+    found = judge_synchrony(peaks, feet, duration=DURATION)
     assert found.verdict == "pulses do not follow the R peaks"
     assert np.isnan(found.offset)
 
@@ -77,30 +77,32 @@ def test_a_burst_of_wrong_pulses_is_no_jump():
     peaks, feet = pair()
     burst = (feet > 100.0) & (feet < 112.0)
     feet = np.sort(np.where(burst, feet + 0.25, feet))
-    assert synchrony(peaks, feet, duration=DURATION).verdict == ""
+    assert judge_synchrony(peaks, feet, duration=DURATION).verdict == ""
 
 
 def test_too_few():
-    found = synchrony(np.arange(9.0), np.arange(9.0) + 0.2, duration=9.0)
+    found = judge_synchrony(np.arange(9.0), np.arange(9.0) + 0.2, duration=9.0)
     assert found.verdict == "fewer than 10 R peaks or pulses"
-    assert synchrony(np.zeros(0), np.zeros(0), duration=9.0).verdict == found.verdict
+    assert (
+        judge_synchrony(np.zeros(0), np.zeros(0), duration=9.0).verdict == found.verdict
+    )
 
 
 def test_gaps_between_stretches_of_beats():
     peaks, feet = pair()
     later = 7200.0 + np.concatenate([[0.0], peaks])[1:]
     both = np.concatenate([peaks, later]), np.concatenate([feet, feet + 7200.0])
-    assert synchrony(*both, duration=7600.0).verdict == ""
+    assert judge_synchrony(*both, duration=7600.0).verdict == ""
 
 
 def test_refuses_times_that_are_none():
     peaks, feet = pair()
     with pytest.raises(ShapeError, match="ascending"):
-        synchrony(peaks[::-1], feet, duration=DURATION)
+        judge_synchrony(peaks[::-1], feet, duration=DURATION)
     with pytest.raises(ShapeError, match="within the record"):
-        synchrony(peaks, feet + 3600.0, duration=DURATION)
+        judge_synchrony(peaks, feet + 3600.0, duration=DURATION)
     with pytest.raises(ShapeError, match="positive"):
-        synchrony(peaks, feet, duration=np.nan)
+        judge_synchrony(peaks, feet, duration=np.nan)
 
 
 TIMES = st.lists(st.floats(0.0, 100.0), max_size=60).map(lambda x: np.sort(np.array(x)))
@@ -109,7 +111,7 @@ TIMES = st.lists(st.floats(0.0, 100.0), max_size=60).map(lambda x: np.sort(np.ar
 @settings(max_examples=30, deadline=None)
 @given(peaks=TIMES, feet=TIMES)
 def test_any_times_give_a_verdict(peaks, feet):
-    found = synchrony(peaks, feet, duration=100.0)
+    found = judge_synchrony(peaks, feet, duration=100.0)
     assert isinstance(found.verdict, str)
     assert len(found.jumps) == len(found.sizes)
     assert found.verdict or np.isfinite(found.offset)

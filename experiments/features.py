@@ -175,8 +175,13 @@ def main(cfg: DictConfig) -> None:
     save_csv(verdicts.to_frame(), out / "windows.csv")
     console.print(repr(verdicts))
     groups = known(frame)
+    whole = dict(zip(verdicts.channels, verdicts.record_reason.tolist(), strict=True))
     save_json(
-        {"groups": groups, "provenance": provenance(given, {"beats": len(frame)})},
+        {
+            "groups": groups,
+            "channels": whole,
+            "provenance": provenance(given, {"beats": len(frame)}),
+        },
         out / "features.json",
     )
     console.print(printed(groups))

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["CHANNEL_NAMES", "Beats", "Cuff", "Record", "Signal"]
 
 CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "ecg": ("ecg", "ii", "mlii", "i", "iii", "v", "v5", "mcl1", "avr", "avl", "avf"),
+    "ecg": (
+        *("ecg", "ii", "mlii", "ecg_ii", "i", "iii", "v", "v5", "mcl", "mcl1"),
+        *("avr", "avl", "avf"),
+    ),
     "ppg": ("ppg", "pleth", "pl"),
     "abp": ("abp", "art", "ibp", "radial", "bp"),
     "icg": ("icg", "dzdt", "dz/dt"),
@@ -44,7 +47,10 @@ CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "wrist": ("wrist", "ppg_wrist", "wrist_ppg"),
     "forehead": ("forehead", "ppg_forehead", "forehead_ppg"),
 }
-"""What monitors call the channels that the library looks for, best first."""
+"""What monitors call the channels that the library looks for, best first.
+
+Case does not matter, nor do blanks and separators around a name (``PLETH,``).
+"""
 
 
 _OLDEST: Final = 120.0
@@ -85,12 +91,16 @@ def _column(column: "pd.Series") -> np.ndarray:
     """Return a column as floating-point numbers; pandas' own missing values are NaN."""
     if column.dtype.kind in "iuf":
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return _samples(column.to_numpy())
+    try:
+        return _samples(column.to_numpy())
+    except ShapeError as error:
+        msg = f"column {column.name!r}: {error}"
+        raise ShapeError(msg) from error
 
 
 def _check_index(index: "pd.Index", sampling_rate: float) -> None:
     """Hold an index of times against the sampling rate."""
-    if index.dtype.kind not in "mM" or len(index) < 2 or not sampling_rate > 0:
+    if index.dtype.kind not in "mM" or len(index) < 2:
         return
     # Whatever the resolution of the index, differences become seconds.
     step = np.diff(index.to_numpy()) / np.timedelta64(1, "s")
@@ -98,7 +108,8 @@ def _check_index(index: "pd.Index", sampling_rate: float) -> None:
     # Times are often rounded to milliseconds; the mean step must be right all the same.
     slack = max(0.05 * wanted, 1e-3)
     mean = float(step.mean())
-    if abs(mean / wanted - 1.0) > _RATE_SLACK or np.abs(step - mean).max() > slack:
+    uneven = not np.abs(step - mean).max() <= slack  # neither with a time missing
+    if uneven or abs(mean / wanted - 1.0) > _RATE_SLACK:
         msg = (
             f"the rows are {step.min():g} to {step.max():g} s apart, {mean:g} s on "
             f"average; wanted {wanted:g} s for {sampling_rate:g} Hz. Give the rate of "
@@ -253,7 +264,7 @@ class Record:
         The names that monitors use are listed in `CHANNEL_NAMES`; None if there is
         no such channel.
         """
-        by_lower = {name.lower(): name for name in self.channels}
+        by_lower = {name.strip(" ,;:").lower(): name for name in self.channels}
         wanted = CHANNEL_NAMES.get(kind, (kind.lower(),))
         return next((by_lower[w] for w in wanted if w in by_lower), None)
 
@@ -319,24 +330,24 @@ class Record:
             start: Seconds between the start of the record and the first row.
 
         Raises:
-            RecordError: If there is no unit, or none of a column of that name.
+            RecordError: If there is no unit, or not one column of that name.
             UnitError: If the sampling rate or a unit is impossible, or the index has
                 another rate or uneven steps.
             ShapeError: If a column holds no real numbers, or the table is empty.
         """
-        missing = [name for name in units if name not in frame.columns]
-        if missing or not units:
+        names = list(frame.columns)
+        if not units or any(names.count(name) != 1 for name in units):
             msg = (
                 f"units are given for {', '.join(map(repr, units)) or 'no column'}; "
-                f"the table has {', '.join(map(repr, frame.columns))}. Name the unit "
-                "of each column that is a channel."
+                f"the table has {', '.join(map(repr, names))}. Name the unit of each "
+                "column that is a channel, and give columns names of their own."
             )
             raise RecordError(msg)
-        _check_index(frame.index, sampling_rate)
         channels = {
             name: Signal(_column(frame[name]), sampling_rate, unit, start)
             for name, unit in units.items()
         }
+        _check_index(frame.index, sampling_rate)
         return cls(subject, channels, age=age, source="pandas")
 
     def __repr__(self) -> str:

@@ -507,3 +507,46 @@ def test_a_table_says_what_it_holds():
         "Beats(12 beats of 6 subjects, 9 accepted, calibration 'exact', "
         "reference 'simulated')"
     )
+
+
+def test_separators_around_a_name_do_not_hide_a_channel():
+    """As the WFDB files of BIDMC have them."""
+    one = record("II,", "PLETH,", " RESP ")
+    assert one.find("ecg") == "II,"
+    assert one.find("ppg") == "PLETH,"
+    assert one.find("resp") == " RESP "
+    assert one.signal("ppg") is one.channels["PLETH,"]
+
+
+def test_a_column_that_is_there_twice_is_refused():
+    pd = pytest.importorskip("pandas")
+    twice = pd.concat([frame(), frame()], axis=1)
+    levels = pd.concat({"one": frame()}, axis=1)
+    units = {"II": "mV"}
+    for table in (twice, levels):
+        with pytest.raises(RecordError, match="names of their own"):
+            Record.from_frame(table, sampling_rate=125.0, units=units, subject="p")
+    for key, table in (("II", twice), ("one", levels)):
+        with pytest.raises(RecordError):
+            Record.from_frame(
+                table, sampling_rate=125.0, units={key: "mV"}, subject="p"
+            )
+
+
+def test_a_time_that_is_missing_and_no_rate_are_refused():
+    pd = pytest.importorskip("pandas")
+    units = {"II": "mV"}
+    index = pd.Series(pd.to_timedelta(np.arange(500) * 8, unit="ms"))
+    index[7] = pd.NaT
+    table = frame().set_index(pd.TimedeltaIndex(index))
+    with pytest.raises(UnitError, match="s apart"):
+        Record.from_frame(table, sampling_rate=125.0, units=units, subject="p")
+    with pytest.raises(UnitError, match=r"0\.0 Hz"):
+        Record.from_frame(table, sampling_rate=0.0, units=units, subject="p")
+
+
+def test_the_column_that_holds_no_numbers_is_named():
+    words = frame(note=["x"] * 500)
+    units = {"II": "mV", "note": "NU"}
+    with pytest.raises(ShapeError, match="column 'note'"):
+        Record.from_frame(words, sampling_rate=125.0, units=units, subject="p")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Spectrum,
         Variability,
         nonlinear,
+        normal_intervals,
         spectrum,
         variability,
     )
@@ -53,6 +54,7 @@ __all__ = [
     "feature_tables",
     "features_of",
     "nonlinear",
+    "normal_intervals",
     "oximetry_of_beats",
     "pre_ejection",
     "pulse_morphology",
@@ -83,6 +85,7 @@ _HOMES = {
     "feature_tables": "table",
     "features_of": "table",
     "nonlinear": "hrv",
+    "normal_intervals": "hrv",
     "oximetry_of_beats": "oximetry",
     "pre_ejection": "impedance",
     "pulse_morphology": "morphology",

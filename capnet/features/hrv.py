@@ -1,4 +1,4 @@
-"""Heart rate variability over segments, from accepted beats alone.
+"""Heart rate variability over segments, from intervals between normal beats alone.
 
 The numbers are neurokit2's; what it does silently with short, broken or implausible
 series is asked here first, and becomes a reason.
@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from capnet.errors import ShapeError
-from capnet.types import Flags, Labels, PerBeat
+from capnet.signal.checks import checked_numbers
+from capnet.types import Flags, Labels, PerBeat, RawSamples
 
 __all__ = [
     "LEAST_BEATS",
@@ -21,6 +22,7 @@ __all__ = [
     "Spectrum",
     "Variability",
     "nonlinear",
+    "normal_intervals",
     "segments",
     "spectrum",
     "variability",
@@ -30,11 +32,15 @@ SEGMENT: Final = 300.0
 """Seconds that one value stands for: the short-term recording of the Task Force."""
 
 LEAST_BEATS: Final = 30
-"""Accepted beats without which no variability is told."""
+"""Normal intervals without which no variability is told."""
 
 LEAST_SECONDS: Final = 60.0
-"""Seconds of accepted intervals below which only chance is measured: the Task Force
+"""Seconds of normal intervals below which only chance is measured: the Task Force
 asks for about ten periods of the slowest component, and for high frequencies 1 min."""
+
+LEAST_NORMAL: Final = 0.8
+"""Of the time between the first and the last interval that must be normal: where more
+is not, the rhythm is no sinus rhythm, or the beats were found wrongly."""
 
 LEAST_SPECTRUM: Final = 120.0
 """Seconds that the low frequencies need (Task Force: 2 min)."""
@@ -57,6 +63,24 @@ HIGHEST_SDNN: Final = 0.3
 LEAST_HF: Final = 1.0
 """ms2; sampling at 125 Hz alone gives that much, and a ratio to it means nothing."""
 
+_JUMP: Final = 5.2
+"""Quartile deviations of successive differences beyond which one is a jump: Lipponen
+and Tarvainen (2019), whose normal beats stay within."""
+
+_JUMPS: Final = (0.05, 0.2)
+"""Of the median interval: the least and the largest that this may come to. A heart like
+a clock still has noise; one whose beats all jump has no normal ones. Breathing that
+swings the interval by +- 15 % with four beats a breath stays below."""
+
+_AROUND: Final = 11
+"""Intervals whose median is what is usual."""
+
+_LONGEST_ODD: Final = 3
+"""Intervals between two jumps that may be odd; a longer run is another heart rate."""
+
+_LATEST: Final = 1e12
+"""Seconds (30,000 years) from which a time is none."""
+
 _RATE: Final = 4.0
 """Hz of the series of which the spectrum is taken, as usual."""
 
@@ -65,7 +89,7 @@ class Variability(NamedTuple):
     """Time-domain measures of heart rate variability (Task Force 1996).
 
     Attributes:
-        nn_time: Sum of the accepted RR intervals, s.
+        nn_time: Sum of the intervals that count, s.
         nn_share: That sum over the time from the first to the last of them.
         sdnn: Standard deviation of the RR intervals, ms.
         rmssd: Root mean square of successive differences, ms.
@@ -87,7 +111,7 @@ class Spectrum(NamedTuple):
     Attributes:
         lf: Power at 0.04 to 0.15 Hz, ms2.
         hf: Power at 0.15 to 0.4 Hz, ms2.
-        lf_nu: LF / (LF + HF).
+        lf_nu: LF in normalised units, 100 LF / (LF + HF).
         lf_hf: LF / HF.
         reason: Why they are NaN; empty otherwise.
     """
@@ -100,7 +124,7 @@ class Spectrum(NamedTuple):
 
 
 class Nonlinear(NamedTuple):
-    """Nonlinear measures of the longest run of accepted beats.
+    """Nonlinear measures of the longest run of normal intervals.
 
     Attributes:
         sd1: Of the Poincare plot, across the line of identity, ms.
@@ -124,29 +148,37 @@ class _Intervals(NamedTuple):
         rr: s. Shape (interval,).
         end: s, so that successive ones lie exactly one interval apart.
         follows: Whether the one before is the interval before.
+        share: Their sum over the time that they span.
         reason: Why they cannot be used.
     """
 
     rr: np.ndarray
     end: np.ndarray
     follows: np.ndarray
+    share: float
     reason: str
 
-    @property
-    def share(self) -> float:
-        span = self.end[-1] - self.end[0] + self.rr[0] if len(self.rr) else 0.0
-        return float(self.rr.sum() / span) if span > 0.0 else 0.0
 
-
-def _intervals(rr: PerBeat, accepted: Flags, time: PerBeat | None) -> _Intervals:
-    """Take the accepted intervals; those of rows that do not touch are apart."""
+def _intervals(
+    rr: RawSamples, accepted: RawSamples, time: RawSamples | None
+) -> _Intervals:
+    """Take the intervals that count; those of rows that do not touch are apart."""
+    rr = checked_numbers(rr, where="the RR intervals")
+    if time is not None:
+        time = checked_numbers(time, where="the times of the intervals")
+    if accepted.ndim != 1 or accepted.dtype.kind != "b":
+        msg = (
+            f"the verdicts have shape {accepted.shape} and type {accepted.dtype}; "
+            "wanted truth values of shape (beat,)."
+        )
+        raise ShapeError(msg)
     if not len(rr) == len(accepted) == (len(rr) if time is None else len(time)):
         msg = f"{len(rr)} intervals, {len(accepted)} verdicts; wanted equally many."
         raise ShapeError(msg)
-    counted = accepted & np.isfinite(rr)
+    counted = accepted & _plausible(rr)
     if time is None:
-        # A refused interval lasts as long as it says, and an unknown one a second.
-        lasts = np.where(np.isfinite(rr), rr, 1.0)
+        # A refused interval lasts as long as it says, an impossible one a second.
+        lasts = np.where(_plausible(rr), rr, 1.0)
         time = np.cumsum(lasts) - lasts
     counted &= np.isfinite(time)
     found, rows = rr[counted], np.flatnonzero(counted)
@@ -157,20 +189,72 @@ def _intervals(rr: PerBeat, accepted: Flags, time: PerBeat | None) -> _Intervals
     ahead = np.cumsum(found) - found
     first = np.flatnonzero(~follows)
     end = (begin[first] - ahead[first])[run] + ahead + found if len(found) else begin
-    return _Intervals(found, end, follows, _implausible(found))
+    span = end[-1] - end[0] + found[0] if len(found) else 0.0
+    share = float(found.sum() / span) if 0.0 < span < np.inf else 0.0
+    return _Intervals(found, end, follows, share, _implausible(found, share))
 
 
-def _implausible(rr: np.ndarray) -> str:
+def _plausible(rr: PerBeat) -> Flags:
+    answer: Flags = (rr >= PLAUSIBLE_RR[0]) & (rr <= PLAUSIBLE_RR[1])
+    return answer
+
+
+def normal_intervals(rr: RawSamples) -> Flags:
+    """Tell which RR intervals lie between normal beats (NN), from the intervals alone.
+
+    An ectopic, missed or invented beat makes the intervals beside it jump away from
+    what is usual and back. A jump is a successive difference beyond 5.2 quartile
+    deviations of all of them, but at least 5 and at most 20 % of the median interval.
+    One to three intervals between two jumps are not normal where they are that far
+    from the median of the eleven around them; neither are those outside 0.3 to 2 s.
+    A rhythm that is fast, slow or swinging stays; bigeminy and fibrillation do not.
+
+    Args:
+        rr: RR intervals in their order, s; NaN where one is unknown or the succession
+            is broken. Shape (beat,).
+
+    Returns:
+        True for normal intervals. Shape (beat,).
+
+    Raises:
+        ShapeError: If they are no row of real numbers.
+
+    Reference:
+        Lipponen and Tarvainen 2019 (J Med Eng Technol 43:173) for the threshold that
+        follows the series; 20 % is the usual fixed one of long recordings.
+    """
+    rr = checked_numbers(rr, where="the RR intervals")
+    normal = _plausible(rr)
+    if normal.sum() < _AROUND:
+        return normal
+    known = np.where(normal, rr, 0.0)  # an impossible one is far from all others
+    step = np.diff(known)
+    both = normal[1:] & normal[:-1]
+    median = float(np.median(rr[normal]))
+    quarter, most = np.percentile(step[both], [25, 75]) if both.any() else (0.0, 0.0)
+    limit = np.clip(0.5 * _JUMP * (most - quarter), *(median * np.array(_JUMPS)))
+    run = np.concatenate([[0], np.cumsum(np.abs(step) > limit)])
+    short = np.bincount(run)[run] <= _LONGEST_ODD
+    half = _AROUND // 2
+    padded = np.pad(np.where(normal, rr, np.nan), half, constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(padded, _AROUND)
+    usual = np.full(len(rr), np.nan)
+    usual[normal] = np.nanmedian(around[normal], axis=1)
+    near: Flags = ~short | (np.abs(known - usual) <= limit)
+    answer: Flags = normal & near
+    return answer
+
+
+def _implausible(rr: np.ndarray, share: float) -> str:
     if len(rr) < LEAST_BEATS:
-        return f"{len(rr)} accepted beats, wanted at least {LEAST_BEATS}"
-    low, high = PLAUSIBLE_RR
-    if rr.min() < low or rr.max() > high:
-        return f"RR intervals reach from {rr.min():.2f} to {rr.max():.2f} s"
+        return f"{len(rr)} normal intervals, wanted at least {LEAST_BEATS}"
+    if share < LEAST_NORMAL:
+        return f"{100.0 * share:.0f} % normal intervals, wanted {100 * LEAST_NORMAL:g}"
     sdnn = rr.std(ddof=1)
     if sdnn > HIGHEST_SDNN:
         return f"SDNN is {1e3 * sdnn:.0f} ms, plausible are {1e3 * HIGHEST_SDNN:.0f}"
     if rr.sum() < LEAST_SECONDS:
-        return f"{rr.sum():.0f} s of accepted beats, wanted {LEAST_SECONDS:g}"
+        return f"{rr.sum():.0f} s of normal intervals, wanted {LEAST_SECONDS:g}"
     return ""
 
 
@@ -189,23 +273,23 @@ def _series(found: _Intervals) -> dict[str, np.ndarray]:
 
 
 def variability(
-    rr: PerBeat, accepted: Flags, *, time: PerBeat | None = None
+    rr: RawSamples, accepted: RawSamples, *, time: RawSamples | None = None
 ) -> Variability:
-    """Measure heart rate variability over accepted beats.
+    """Measure heart rate variability over normal intervals.
 
-    A refused beat breaks the succession: no difference is taken across it.
+    One that does not count breaks the succession: no difference is taken across it.
 
     Args:
-        rr: RR intervals of one subject in their order, s; NaN breaks the succession.
-            Shape (beat,).
-        accepted: Which of them count. Shape (beat,).
+        rr: RR intervals of one subject in their order, s; NaN, and what is outside 0.3
+            to 2 s, breaks the succession. Shape (beat,).
+        accepted: Which of them count, see `normal_intervals`. Shape (beat,).
         time: When they begin, s; one after the other by default. Shape (beat,).
 
     Returns:
         The measures (`neurokit2.hrv_time`), or NaN and the reason.
 
     Raises:
-        ShapeError: If the arrays are not equally long.
+        ShapeError: If the arrays are not equally long, or no numbers and verdicts.
 
     Reference:
         Task Force of the ESC and NASPE, Heart rate variability, Circulation 93
@@ -218,7 +302,7 @@ def variability(
     sdnn = 1e3 * float(found.rr.std(ddof=1))
     pairs = int(found.follows.sum())
     if pairs < LEAST_BEATS:
-        reason = f"{pairs} pairs of successive accepted beats, wanted {LEAST_BEATS}"
+        reason = f"{pairs} pairs of successive intervals, wanted {LEAST_BEATS}"
         return Variability(lasts, share, sdnn, np.nan, np.nan, reason)
     return _time_domain(found, lasts, share)
 
@@ -235,7 +319,9 @@ def _time_domain(found: _Intervals, lasts: float, share: float) -> Variability:
     return Variability(lasts, share, sdnn, rmssd, pnn50, reason)
 
 
-def spectrum(rr: PerBeat, accepted: Flags, *, time: PerBeat | None = None) -> Spectrum:
+def spectrum(
+    rr: RawSamples, accepted: RawSamples, *, time: RawSamples | None = None
+) -> Spectrum:
     """Measure the power of heart rate variability at low and high frequencies.
 
     Excluded beats leave holes, which the interpolation to 4 Hz spans; so that it never
@@ -250,7 +336,7 @@ def spectrum(rr: PerBeat, accepted: Flags, *, time: PerBeat | None = None) -> Sp
         The measures (`neurokit2.hrv_frequency`, Welch), or NaN and the reason.
 
     Raises:
-        ShapeError: If the arrays are not equally long.
+        ShapeError: If the arrays are not equally long, or no numbers and verdicts.
     """
     found = _intervals(rr, accepted, time)
     nothing = (np.nan,) * 4
@@ -286,16 +372,18 @@ def _frequency_domain(found: _Intervals) -> Spectrum:
     if high < LEAST_HF:
         reason = f"HF is {high:.1g} ms2, ratios want {LEAST_HF:g}"
         return Spectrum(low, high, np.nan, np.nan, reason)
-    return Spectrum(low, high, low / (low + high), low / high, "")
+    return Spectrum(low, high, 100.0 * low / (low + high), low / high, "")
 
 
 def nonlinear(
-    rr: PerBeat, accepted: Flags, *, time: PerBeat | None = None
+    rr: RawSamples, accepted: RawSamples, *, time: RawSamples | None = None
 ) -> Nonlinear:
-    """Measure the longest run of accepted beats by nonlinear means.
+    """Measure the longest run of normal intervals by nonlinear means.
 
-    The numbers are those of `neurokit2.hrv_nonlinear`; what it computes besides (some
-    fifty numbers, 95 % of its time) is left out.
+    The numbers are those of `neurokit2.hrv_nonlinear`, which computes some fifty more
+    in twenty times as long: entropy and fluctuations by its own functions, SD1 and SD2
+    by their definitions. Fluctuations are those of 4 to 11 beats, as it takes them
+    (Peng et al. 1995 take 4 to 16).
 
     Args:
         rr: See `variability`.
@@ -306,7 +394,7 @@ def nonlinear(
         The measures, or NaN and the reason.
 
     Raises:
-        ShapeError: If the arrays are not equally long.
+        ShapeError: If the arrays are not equally long, or no numbers and verdicts.
     """
     found = _intervals(rr, accepted, time)
     nothing = (np.nan,) * 4
@@ -316,7 +404,7 @@ def nonlinear(
     longest = int(np.diff(begins).argmax())
     run = 1e3 * found.rr[begins[longest] : begins[longest + 1]]
     if len(run) < LEAST_RUN:
-        reason = f"at most {len(run)} accepted beats in a row, wanted {LEAST_RUN}"
+        reason = f"at most {len(run)} normal intervals in a row, wanted {LEAST_RUN}"
         return Nonlinear(*nothing, reason)
     if run.std() < 1.0:
         return Nonlinear(*nothing, f"SDNN is {run.std():.2g} ms, wanted at least 1")
@@ -353,7 +441,7 @@ def segments(subject: Labels, time: PerBeat) -> Labels:
         The same whole number for beats of a subject within the same multiples of
         `SEGMENT`; -1 where the time is unknown. Shape (beat,).
     """
-    known = np.isfinite(time)
+    known = np.abs(time) < _LATEST  # False where it is NaN
     _, who = np.unique(subject, return_inverse=True)
     when = np.floor(np.where(known, time, 0.0) / SEGMENT).astype(np.int64)
     pair = np.stack([who, when], axis=1)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.signal import savgol_filter
 
 from capnet.errors import ShapeError
-from capnet.signal.checks import checked_rate, checked_samples
+from capnet.signal.checks import checked_numbers, checked_rate, checked_samples
 from capnet.signal.transit import checked_times
 from capnet.types import Labels, PerBeat, RawSamples
 
@@ -79,7 +79,7 @@ def _bends(bend: Rows, allowed: np.ndarray, *, apart: int) -> _Bends:
 
 
 def b_points(
-    dzdt: RawSamples, r_peaks: np.ndarray, *, sampling_rate: float
+    dzdt: RawSamples, r_peaks: RawSamples, *, sampling_rate: float
 ) -> PreEjection:
     """Find the B point of each beat: the aortic valve opens.
 
@@ -107,6 +107,9 @@ def b_points(
     samples = checked_samples(dzdt, where=where)
     rate = checked_rate(sampling_rate, least=LEAST_RATE, where=where)
     peaks = checked_times(r_peaks, where="the R peaks", missing=True)
+    # Nothing is read beyond the channel, and far from it no sample has a number.
+    away = ~(np.abs(peaks) * rate < len(samples) + 10.0 * rate)
+    peaks = np.where(away, np.nan, peaks)
     if len(peaks) == 0:
         return PreEjection(np.zeros(0), np.zeros(0, dtype="U40"))
     half = max(2, round(0.5 * _FILTER * rate))
@@ -161,7 +164,7 @@ def b_points(
     return PreEjection(np.where(reason == "", time, np.nan), reason)
 
 
-def pre_ejection(r_peaks: np.ndarray, b: np.ndarray) -> PreEjection:
+def pre_ejection(r_peaks: RawSamples, b: RawSamples) -> PreEjection:
     """Return the time from each R peak to its B point.
 
     Args:
@@ -173,12 +176,15 @@ def pre_ejection(r_peaks: np.ndarray, b: np.ndarray) -> PreEjection:
         outside 20 to 200 ms.
 
     Raises:
-        ShapeError: If the rows do not agree.
+        ShapeError: If they are no numbers, or the rows do not agree.
     """
+    r_peaks = checked_numbers(r_peaks, where="the R peaks")
+    b = checked_numbers(b, where="the B points")
     if r_peaks.shape != b.shape:
         msg = f"{r_peaks.shape} R peaks and {b.shape} B points; wanted one row a beat."
         raise ShapeError(msg)
-    seconds = b - r_peaks
+    with np.errstate(over="ignore"):
+        seconds = b - r_peaks
     odd = ~((seconds >= PEP[0]) & (seconds <= PEP[1]))
     reason = np.select(
         [~np.isfinite(r_peaks), ~np.isfinite(b), odd],

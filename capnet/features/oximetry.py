@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from capnet.errors import ShapeError
-from capnet.types import Labels, PerBeat
+from capnet.signal.checks import checked_numbers, checked_rows
+from capnet.types import Labels, PerBeat, RawSamples
 
 __all__ = [
     "CALIBRATED",
@@ -49,7 +50,7 @@ class Oximetry(NamedTuple):
     spo2_reason: Labels
 
 
-def saturation(ratio: PerBeat) -> PerBeat:
+def saturation(ratio: RawSamples) -> PerBeat:
     """Return 110 - 25 ratio, %, where that is between 70 and 100; NaN elsewhere.
 
     The line is the one that textbooks print (Webster, Design of Pulse Oximeters, 1997).
@@ -58,7 +59,11 @@ def saturation(ratio: PerBeat) -> PerBeat:
 
     Args:
         ratio: Ratio of ratios, red over infrared. Shape (beat,).
+
+    Raises:
+        ShapeError: If they are no row of real numbers.
     """
+    ratio = checked_numbers(ratio, where="the ratios")
     low, high = CALIBRATED
     inside = (ratio >= low) & (ratio <= high)
     answer: PerBeat = np.where(inside, INTERCEPT - SLOPE * ratio, np.nan)
@@ -72,7 +77,7 @@ def _levelled(log: Light) -> Light:
     return answer
 
 
-def oximetry_of_beats(red: Light, infrared: Light) -> Oximetry:
+def oximetry_of_beats(red: RawSamples, infrared: RawSamples) -> Oximetry:
     """Read oximetry from beats of light.
 
     Pulsations are standard deviations of the logarithm of light, which is AC over DC
@@ -90,8 +95,11 @@ def oximetry_of_beats(red: Light, infrared: Light) -> Oximetry:
         is too small, or the colours do not pulsate alike.
 
     Raises:
-        ShapeError: If they have not the same shape.
+        ShapeError: If they are no rows of numbers, or have not the same shape.
     """
+    red = checked_rows(red, where="red light").astype(np.float64, copy=False)
+    infrared = checked_rows(infrared, where="infrared light")
+    infrared = infrared.astype(np.float64, copy=False)
     if red.shape != infrared.shape or red.shape[1] < 8:
         msg = (
             f"red has shape {red.shape}, infrared {infrared.shape}; wanted the same, "

@@ -106,9 +106,14 @@ _TRANSIT: Final = "Mukkamala et al., IEEE Trans Biomed Eng 62 (2015) 1879"
 _ELGENDI: Final = "Elgendi, Curr Cardiol Rev 8 (2012) 14"
 _AWAD: Final = "Awad et al., J Clin Monit Comput 21 (2007) 365"
 _MILLASSEAU: Final = "Millasseau et al., Clin Sci 103 (2002) 371"
+_CONTOUR: Final = "Millasseau et al., J Hypertens 24 (2006) 1449"
 _TAKAZAWA: Final = "Takazawa et al., Hypertension 32 (1998) 365"
 _WEBSTER: Final = "Webster (ed.), Design of Pulse Oximeters (1997)"
-_KARLEN: Final = "Karlen et al., IEEE Trans Biomed Eng 60 (2013) 1946"
+_KARLEN: Final = (
+    "Karlen et al., IEEE Trans Biomed Eng 60 (2013) 1946; "
+    "Charlton et al., IEEE Rev Biomed Eng 11 (2018) 2"
+)
+_BRENNAN: Final = "Brennan et al., IEEE Trans Biomed Eng 48 (2001) 1342"
 _RICHMAN: Final = "Richman and Moorman, Am J Physiol 278 (2000) H2039"
 _SEGMENT: Final = "of the 5-minute segment"
 
@@ -147,20 +152,23 @@ def _features() -> Iterator[Feature]:
     )
     for name, formula, source in [
         ("rise_time", "foot to systolic peak", _ELGENDI),
-        ("width_25", "time above 25 % of the pulse height", _AWAD),
-        ("width_50", "time above 50 % of the pulse height", _AWAD),
-        ("width_75", "time above 75 % of the pulse height", _AWAD),
+        ("width_25", "time above 25 % of the pulse height, around the peak", _AWAD),
+        ("width_50", "time above 50 % of the pulse height, around the peak", _AWAD),
+        ("width_75", "time above 75 % of the pulse height, around the peak", _AWAD),
     ]:
         yield Feature(name, "s", formula, source, "width", of_beats=True)
     yield Feature(
         "ppg_form_factor",
         "1",
         "mean of the PPG beat over its height, foot 0 and peak 1",
-        _ELGENDI,
+        "-",
         "width",
         of_beats=True,
     )
-    yield Feature("notch_time", "s", "foot to dicrotic notch", _ELGENDI, "notch")
+    yield Feature(
+        *("notch_time", "s", "foot to dicrotic notch"),
+        *("see `capnet.signal.find_fiducials`", "notch"),
+    )
     yield Feature(
         "area_systolic", "s", "integral from foot to notch, peak 1", _ELGENDI, "notch"
     )
@@ -182,7 +190,7 @@ def _features() -> Iterator[Feature]:
         "reflection_index",
         "1",
         "height of the diastolic peak / height of the systolic peak",
-        _MILLASSEAU,
+        _CONTOUR,
         "reflection",
     )
     yield Feature(
@@ -202,7 +210,7 @@ def _features() -> Iterator[Feature]:
     yield Feature(
         "ppg_augmentation",
         "1",
-        "height of the second systolic shoulder / height of the systolic peak",
+        "height of the second systolic shoulder / that of the systolic peak before it",
         _TAKAZAWA,
         "augmentation",
     )
@@ -240,17 +248,21 @@ def _features() -> Iterator[Feature]:
         of_beats=True,
     )
     for name, unit, formula in [
-        ("nn_time", "s", f"sum of the accepted RR intervals {_SEGMENT}"),
+        ("nn_time", "s", f"sum of the normal RR intervals (NN) {_SEGMENT}"),
         ("nn_share", "1", "that sum over the time that they span"),
-        ("sdnn", "ms", f"standard deviation of the accepted RR intervals {_SEGMENT}"),
-        ("rmssd", "ms", f"root mean square of successive differences {_SEGMENT}"),
-        ("pnn50", "%", f"intervals that differ from the last by > 50 ms, {_SEGMENT}"),
+        ("sdnn", "ms", f"standard deviation (n - 1) of the NN intervals {_SEGMENT}"),
+        ("rmssd", "ms", f"root mean square of successive NN differences {_SEGMENT}"),
+        (
+            "pnn50",
+            "%",
+            f"NN intervals > 50 ms off the one before, of all NN {_SEGMENT}",
+        ),
     ]:
         yield Feature(name, unit, formula, _TASK_FORCE, "hrv", of_beats=True)
     for name, unit, formula in [
-        ("lf", "ms2", f"power of RR at 0.04 to 0.15 Hz (Welch) {_SEGMENT}"),
-        ("hf", "ms2", f"power of RR at 0.15 to 0.4 Hz (Welch) {_SEGMENT}"),
-        ("lf_nu", "1", "LF / (LF + HF)"),
+        ("lf", "ms^2", f"power of NN at 0.04 to 0.15 Hz (Welch) {_SEGMENT}"),
+        ("hf", "ms^2", f"power of NN at 0.15 to 0.4 Hz (Welch) {_SEGMENT}"),
+        ("lf_nu", "%", "LF in normalised units: 100 LF / (LF + HF)"),
         ("lf_hf", "1", "LF / HF"),
     ]:
         yield Feature(name, unit, formula, _TASK_FORCE, "spectrum", of_beats=True)
@@ -258,25 +270,20 @@ def _features() -> Iterator[Feature]:
         (
             "sd1",
             "ms",
-            "spread of successive RR pairs across the line of identity",
-            "Brennan et al., IEEE Trans Biomed Eng 48 (2001) 1342",
+            "spread of successive NN pairs across the line of identity",
+            _BRENNAN,
         ),
-        (
-            "sd2",
-            "ms",
-            "and along it",
-            "Brennan et al., IEEE Trans Biomed Eng 48 (2001) 1342",
-        ),
+        ("sd2", "ms", "and along it", _BRENNAN),
         (
             "sample_entropy",
             "1",
-            "of RR, pairs, tolerance 0.2 standard deviations",
+            "of NN, pairs, tolerance 0.2 standard deviations",
             _RICHMAN,
         ),
         (
             "dfa_alpha1",
             "1",
-            "slope of detrended fluctuations of RR over 4 to 11 beats",
+            "slope of detrended fluctuations of NN over 4 to 11 beats (neurokit2's)",
             "Peng et al., Chaos 5 (1995) 82",
         ),
     ]:
@@ -287,16 +294,16 @@ def _features() -> Iterator[Feature]:
     yield Feature(
         "respiration",
         "1/min",
-        "rate on which the PPG's baseline, its amplitude, the RR intervals and the R "
-        "peaks' height agree (three, or two where no other stands out) in the 60-s "
-        "window",
+        "highest peak of the mean spectrum of the pulses' feet and heights, the NN "
+        "intervals and the R peaks' height in the 60-s window",
         _KARLEN,
         "respiration",
     )
     yield Feature(
         "respiration_channel",
         "1/min",
-        "strongest frequency of the respiration channel in the 60-s window",
+        "breaths counted in the respiration channel: passages from the lower to the "
+        "upper part of its range in the 60-s window",
         "Charlton et al., Physiol Meas 37 (2016) 610",
         "respiration_channel",
     )

@@ -5,10 +5,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from capnet.errors import ShapeError
+from capnet.signal.checks import checked_numbers, checked_rows
 from capnet.signal.frontend import RATE
 from capnet.signal.indices import augmentation
 from capnet.signal.interpolate import catmull_rom
-from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat
+from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, RawSamples
 
 __all__ = ["Widths", "augmentation_of_beats", "pulse_widths"]
 
@@ -61,7 +62,20 @@ def _side(curve: np.ndarray, peak: np.ndarray, level: float, *, step: int) -> Pe
     return np.where(below.any(axis=1), where, np.nan)
 
 
-def pulse_widths(wave: BeatWaves, duration: PerBeat) -> Widths:
+def _checked(wave: RawSamples, duration: RawSamples) -> tuple[BeatWaves, PerBeat]:
+    """Return beats of 64 points and one duration each."""
+    rows = checked_rows(wave, where="the beats")
+    lasts = checked_numbers(duration, where="the durations")
+    if rows.shape != (len(lasts), N_POINTS):
+        msg = (
+            f"beats of shape {rows.shape}, {len(lasts)} durations; wanted "
+            f"{N_POINTS} points and one duration a beat."
+        )
+        raise ShapeError(msg)
+    return rows.astype(np.float64, copy=False), lasts
+
+
+def pulse_widths(wave: RawSamples, duration: RawSamples) -> Widths:
     """Measure PPG beats that begin at 0, have height 1 and end at 0.
 
     Args:
@@ -74,14 +88,12 @@ def pulse_widths(wave: BeatWaves, duration: PerBeat) -> Widths:
         below a level.
 
     Raises:
-        ShapeError: If there is not one duration a beat.
+        ShapeError: If there are not 64 points and one duration a beat.
 
     Reference:
         Awad et al. 2007 (J Clin Monit Comput 21:365) for widths at parts of the height.
     """
-    if len(wave) != len(duration):
-        msg = f"{len(wave)} beats, {len(duration)} durations; wanted one a beat."
-        raise ShapeError(msg)
+    wave, duration = _checked(wave, duration)
     known = np.isfinite(wave).all(axis=1) & (duration > 0.0)
     safe = np.where(known[:, None], wave, 0.0)
     curve = _closed(safe, fine=_FINE)
@@ -108,7 +120,9 @@ def pulse_widths(wave: BeatWaves, duration: PerBeat) -> Widths:
     return Widths(rise, quarter, half, most, factor, reason)
 
 
-def augmentation_of_beats(wave: BeatWaves, duration: PerBeat) -> tuple[PerBeat, Labels]:
+def augmentation_of_beats(
+    wave: RawSamples, duration: RawSamples
+) -> tuple[PerBeat, Labels]:
     """Read the augmentation index of pressure beats of different lengths.
 
     Beats are read at `RATE`, rounded to whole samples, which changes their length by
@@ -120,7 +134,11 @@ def augmentation_of_beats(wave: BeatWaves, duration: PerBeat) -> tuple[PerBeat, 
 
     Returns:
         Index, %, and why it is NaN.
+
+    Raises:
+        ShapeError: If there are not 64 points and one duration a beat.
     """
+    wave, duration = _checked(wave, duration)
     known = np.isfinite(wave).all(axis=1) & np.isfinite(duration)
     known &= (duration > 0.2) & (duration < 4.0)
     aix = np.full(len(wave), np.nan)

@@ -18,6 +18,7 @@ from capnet.features.hrv import (
     Spectrum,
     Variability,
     nonlinear,
+    normal_intervals,
     segments,
     spectrum,
     variability,
@@ -29,6 +30,7 @@ from capnet.features.oximetry import oximetry_of_beats
 from capnet.features.registry import FEATURES, Features
 from capnet.features.shapes import augmentation_of_beats, pulse_widths
 from capnet.records import Beats, Record, Signal
+from capnet.signal.arrival import GATE, usual_arrival
 from capnet.signal.beats import beats_of_pieces
 from capnet.signal.checks import checked_samples
 from capnet.signal.fiducials import LEAST_RATE
@@ -37,9 +39,8 @@ from capnet.signal.interpolate import catmull_rom
 from capnet.signal.line import abp_verdict
 from capnet.signal.pulses import LEAST_RATE as LEAST_LIGHT_RATE
 from capnet.signal.pulses import find_pulses, smoothed
-from capnet.signal.synchrony import judge_synchrony
 from capnet.signal.transit import pulse_transit
-from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, Samples
+from capnet.types import N_POINTS, BeatWaves, Flags, Labels, PerBeat, Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +85,8 @@ class _Columns:
     """Columns as they are filled, group by group; each number with its reason."""
 
     beats: Beats
+    normal: Flags
+    """Which RR intervals are normal (NN), whatever the pulse after them looks like."""
     found: dict[str, np.ndarray] = field(default_factory=dict)
 
     def put(
@@ -101,6 +104,8 @@ class _Columns:
             refused = ~self.beats.accepted
             why = np.where(refused, self.beats.reason, why)
             values = {k: np.where(refused, np.nan, v) for k, v in values.items()}
+        # What is too large for a number is undefined.
+        values = {k: np.where(np.isfinite(v), v, np.nan) for k, v in values.items()}
         known = np.ones(n, dtype=np.bool_)
         for value in values.values():
             known &= np.isfinite(value)
@@ -108,11 +113,11 @@ class _Columns:
         self.found |= {k: v.astype(np.float64) for k, v in values.items()}
         self.found[f"{group}_reason"] = why
 
-    def lack(self, group: str, reason: Labels | str) -> None:
+    def lack(self, group: str, reason: str, *, of_beat: bool = True) -> None:
         """Say why a group has no number at all."""
         empty = np.full(len(self.beats), np.nan)
         names = FEATURES.of_group(group)
-        self.put(group, dict.fromkeys(names, empty), reason)
+        self.put(group, dict.fromkeys(names, empty), reason, of_beat=of_beat)
 
     def frame(self, features: Features) -> "pd.DataFrame":
         """Return the table in the registry's order."""
@@ -120,6 +125,9 @@ class _Columns:
 
         beats = self.beats
         columns: dict[str, object] = {name: getattr(beats, name) for name in IDENTITY}
+        for name in ("time", "duration"):
+            known = np.isfinite(getattr(beats, name))
+            columns[name] = np.where(known, getattr(beats, name), np.nan)
         columns |= {name: self.found[name] for name in features.columns()}
         frame = pd.DataFrame(columns)
         # An empty table has the types of a full one, so that tables can be joined.
@@ -136,8 +144,9 @@ def features_of(beats: Beats) -> "pd.DataFrame":
     """Compute the features that beats have without their record.
 
     Refused beats keep their row with NaN in the numbers of the beat; variability is
-    taken over the accepted beats of each subject's 5-minute segments, on the clock of
-    the record, and stands in all rows of its segment.
+    that of each subject's 5-minute segments, on the clock of the record, and stands in
+    all rows of its segment. Its intervals are those between R peaks, whether or not the
+    gate believes the pulse that follows; without ECG, those between accepted pulses.
 
     Args:
         beats: The beats, each subject's in their order.
@@ -151,14 +160,19 @@ def features_of(beats: Beats) -> "pd.DataFrame":
 
 
 def _of_beats(beats: Beats) -> _Columns:
-    columns = _Columns(beats)
     measured = _feature(beats, "rr")
     rr = np.where(np.isfinite(measured), measured, beats.duration)
-    columns.put("hr", {"hr": 60.0 / rr}, "no interval")
-    columns.put("pat", {"pat": _feature(beats, "pat")}, "no R peak")
+    parts = _segments(beats)
+    columns = _Columns(beats, _normal(beats, rr, parts))
+    rate = 60.0 / np.where(rr > 1e-3, rr, np.nan)
+    columns.put("hr", {"hr": rate}, "no interval")
+    # `capnet.signal.beats` gives none where the delay cannot be one
+    beaten = np.isfinite(_feature(beats, "r_peak"))
+    why = np.where(beaten, "no arrival time: delay impossible", "no R peak")
+    columns.put("pat", {"pat": _feature(beats, "pat")}, why)
     _widths(columns)
     _pressures(columns)
-    _variability(columns, rr)
+    _variability(columns, rr, parts)
     return columns
 
 
@@ -195,7 +209,33 @@ def _pressures(columns: _Columns) -> None:
     columns.put("aix", {"aix": aix}, np.where(lost == "", reason, lost))
 
 
-def _variability(columns: _Columns, rr: PerBeat) -> None:
+def _segments(beats: Beats) -> list[np.ndarray]:
+    """Rows of each segment, in the order of the heart."""
+    number = segments(beats.subject, beats.time)
+    order = np.lexsort((beats.beat, number))
+    order = order[number[order] >= 0]
+    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+
+
+def _breaks(beats: Beats, rows: np.ndarray) -> np.ndarray:
+    """Where rows do not follow each other: they may be a selection."""
+    return np.flatnonzero(np.diff(beats.beat[rows].astype(np.int64), prepend=-2) != 1)
+
+
+def _normal(beats: Beats, rr: PerBeat, parts: list[np.ndarray]) -> Flags:
+    """Say which intervals are normal; between pulses, both must be believed."""
+    # Between R peaks an interval is what it is, however bad the PPG.
+    heart = np.isfinite(_feature(beats, "r_peak"))
+    known = np.where(heart | beats.accepted, rr, np.nan)
+    normal = np.zeros(len(beats), dtype=np.bool_)
+    for rows in parts:
+        gaps = _breaks(beats, rows)
+        found = normal_intervals(np.insert(known[rows], gaps, np.nan))
+        normal[rows] = np.delete(found, gaps + np.arange(len(gaps)))
+    return normal
+
+
+def _variability(columns: _Columns, rr: PerBeat, parts: list[np.ndarray]) -> None:
     beats = columns.beats
     measures: dict[str, Callable[..., Variability | Spectrum | Nonlinear]] = {
         "hrv": variability,
@@ -210,20 +250,12 @@ def _variability(columns: _Columns, rr: PerBeat) -> None:
     reasons = {group: np.full(len(beats), "no time", dtype="U80") for group in measures}
     heart = _feature(beats, "r_peak")
     begins = np.where(np.isfinite(heart), heart, beats.time)
-    number = segments(beats.subject, beats.time)
-    order = np.argsort(number, kind="stable")
-    order = order[number[order] >= 0]
-    for rows in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
-        if not len(rows):
-            continue
-        rows = rows[np.argsort(beats.beat[rows], kind="stable")]
-        # Rows may be a selection: what was left out between two breaks them too.
-        follows = np.diff(beats.beat[rows].astype(np.int64), prepend=-2) == 1
-        gaps = np.flatnonzero(~follows)
-        parts = [np.insert(x, gaps, np.nan) for x in (rr[rows], begins[rows])]
-        accepted = np.insert(beats.accepted[rows], gaps, values=False)
+    for rows in parts:
+        gaps = _breaks(beats, rows)
+        series, time = (np.insert(x[rows], gaps, np.nan) for x in (rr, begins))
+        counts = np.insert(columns.normal[rows], gaps, values=False)
         for group, measure in measures.items():
-            found = measure(parts[0], accepted, time=parts[1])
+            found = measure(series, counts, time=time)
             names = FEATURES.of_group(group)
             for name, value in zip(names, found[:-1], strict=True):
                 values[name][rows] = value
@@ -250,7 +282,8 @@ def feature_table(
     in the order of `FEATURES`; what is undefined is NaN, and the column
     ``<group>_reason`` says why: exactly there it is not empty. Refused beats keep their
     row. Values of a segment (variability, 5 min) or a window (respiration, 60 s), both
-    on the record's clock, stand in all of its rows. Where the delay between ECG and PPG
+    on the record's clock, stand in all of its rows, refused ones included: R peaks are
+    what they are, however bad the PPG. Where the delay between ECG and PPG
     jumps, no arrival time of those ten minutes is told.
 
     Args:
@@ -340,9 +373,9 @@ def _of_record(record: Record, beats: Beats, asked: _Asked) -> "pd.DataFrame":
         verdict = abp_verdict(record, abp=asked.abp) or "no beat of arterial pressure"
         for group in ("pressure", "aix"):
             columns.lack(group, verdict)
-    jump = _jump(record, beats, asked)
-    if jump:
-        columns.lack("pat", jump)
+    delay = _delay(record, beats, asked)
+    if delay:
+        columns.lack("pat", delay)
     _pre_ejection(columns, record)
     _transit(columns, record, asked)
     _morphology(columns, record, asked)
@@ -351,28 +384,18 @@ def _of_record(record: Record, beats: Beats, asked: _Asked) -> "pd.DataFrame":
     return columns.frame(FEATURES)
 
 
-def _jump(record: Record, beats: Beats, asked: _Asked) -> str:
-    """Say where the delay between ECG and PPG jumps; empty if it does not.
+def _delay(record: Record, beats: Beats, asked: _Asked) -> str:
+    """Say why the delay between ECG and PPG is no arrival time; empty if it may be.
 
-    No arrival time of such a piece is believed: nobody knows which side is right. A
-    drift is left to `capnet.signal.synchrony`, as within minutes it may be the heart's.
+    It jumps, and nobody knows which side is right, it drifts, or it is none that a
+    body has.
     """
     peaks = _feature(beats, "r_peak")
-    peaks = peaks[np.isfinite(peaks)]
-    if not len(peaks):
-        return ""
     light = record.signal(asked.ppg or "ppg")
     pulses = find_pulses(light.values, sampling_rate=light.sampling_rate)
-    first, lasts = peaks[0], peaks[-1] - peaks[0] + 1.0
-    feet = pulses.foot + light.start - first
-    found = judge_synchrony(
-        peaks - first, feet[(feet >= 0.0) & (feet <= lasts)], duration=lasts
-    )
-    if not len(found.jumps):
-        return ""
-    worst = np.abs(found.sizes).argmax()
-    size, time = 1e3 * found.sizes[worst], first + found.jumps[worst]
-    return f"not synchronous: delay jumps by {size:+.0f} ms at {time:.0f} s"
+    foot, rise = (times + light.start for times in (pulses.foot, pulses.rise))
+    verdict = usual_arrival(peaks[np.isfinite(peaks)], foot, rise, gate=GATE).verdict
+    return f"not synchronous: {verdict}" if verdict else ""
 
 
 def _pre_ejection(columns: _Columns, record: Record) -> None:
@@ -474,19 +497,24 @@ def _breathing(columns: _Columns, record: Record, asked: _Asked) -> None:
     pulse = _points(light, beats, N_POINTS // 2)
     foot = pulse[:, 0]
     height = pulse.max(axis=1) - foot
-    rr, r_wave = _feature(beats, "rr"), _r_heights(record, beats, asked)
-    modulations = np.stack([foot, height, rr, r_wave])
-    modulations[:, ~beats.accepted] = np.nan
-    found = breathing_of_beats(beats.time, modulations, window)
+    foot, height = (np.where(beats.accepted, x, np.nan) for x in (foot, height))
+    rr = np.where(columns.normal, _feature(beats, "rr"), np.nan)
+    found = breathing_of_beats(
+        beats.time,
+        np.stack([foot, height, rr]),
+        _r_heights(record, beats, asked),
+        window,
+    )
     columns.put("respiration", {"respiration": found.rate}, found.reason, of_beat=False)
     name = record.find("resp")
     group = "respiration_channel"
     if name is None:
-        columns.lack(group, "no respiration channel")
+        columns.lack(group, "no respiration channel", of_beat=False)
         return
     chest = record.signal(name)
     if chest.sampling_rate < LEAST_CHEST_RATE:
-        columns.lack(group, f"sampled below {LEAST_CHEST_RATE:g} Hz")
+        reason = f"sampled below {LEAST_CHEST_RATE:g} Hz"
+        columns.lack(group, reason, of_beat=False)
         return
     found = breathing_of_channel(
         chest.values,
@@ -498,7 +526,10 @@ def _breathing(columns: _Columns, record: Record, asked: _Asked) -> None:
 
 
 def _r_heights(record: Record, beats: Beats, asked: _Asked) -> PerBeat:
-    """Height of each R peak over the lowest point within 60 ms, unit of the ECG."""
+    """Height of each R peak over the lowest point within 60 ms, unit of the ECG.
+
+    It is the heart's, not the pulse's: beats whose PPG is refused have it, too.
+    """
     peaks = _feature(beats, "r_peak")
     name = asked.ecg or record.find("ecg")
     if name is None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from capnet.errors import ShapeError
 from capnet.features import nonlinear, spectrum, variability
-from capnet.features.hrv import segments
+from capnet.features.hrv import normal_intervals, segments
 
 CALM = settings(deadline=None, derandomize=True, database=None, max_examples=30)
 
@@ -38,7 +38,7 @@ def test_powers_of_two_sines_are_half_their_squared_amplitudes():
     assert found.lf == pytest.approx(450.0, rel=0.05)
     assert found.hf == pytest.approx(200.0, rel=0.1)
     assert found.lf_hf == pytest.approx(found.lf / found.hf, rel=1e-12)
-    assert found.lf_nu == pytest.approx(found.lf / (found.lf + found.hf), rel=1e-12)
+    assert found.lf_nu == pytest.approx(100 * found.lf / (found.lf + found.hf))
     assert found.reason == ""
 
 
@@ -71,6 +71,7 @@ def test_the_numbers_are_those_of_neurokit2():
         ).iloc[0]
         rest = nk.hrv_nonlinear(series).iloc[0]
     ours = variability(rr, everything(rr))
+    assert ours.sdnn == pytest.approx(time["HRV_SDNN"], rel=1e-12)
     assert ours.rmssd == pytest.approx(time["HRV_RMSSD"], rel=1e-12)
     assert ours.pnn50 == pytest.approx(time["HRV_pNN50"], rel=1e-12)
     lines = spectrum(rr, everything(rr))
@@ -125,6 +126,17 @@ def test_no_difference_is_taken_across_a_refused_beat():
     assert broken.rmssd == 0.0
 
 
+def test_an_impossible_interval_breaks_the_succession_and_counts_nowhere():
+    rr = swinging(noise=0.01)
+    time = np.concatenate([[0.0], np.cumsum(rr)[:-1]])
+    odd = rr.copy()
+    odd[100] = 3.0
+    accepted = everything(rr)
+    accepted[100] = False
+    one = variability(odd, everything(rr), time=time)
+    assert one == variability(rr, accepted, time=time)
+
+
 def test_holes_widen_the_span_and_lower_the_share():
     rr = np.full(200, 0.8)
     accepted = np.arange(200) % 10 != 5
@@ -136,12 +148,11 @@ def test_holes_widen_the_span_and_lower_the_share():
 @pytest.mark.parametrize(
     ("rr", "reason"),
     [
-        ([0.8] * 20, "20 accepted beats, wanted at least 30"),
-        ([0.8] * 60, "48 s of accepted beats, wanted 60"),
-        ([0.8] * 100 + [3.0], "RR intervals reach from 0.80 to 3.00 s"),
+        ([0.8] * 20, "20 normal intervals, wanted at least 30"),
+        ([0.8] * 60, "48 s of normal intervals, wanted 60"),
         ([0.4, 1.6] * 50, "SDNN is"),
-        ([], "0 accepted beats"),
-        ([np.nan] * 50, "0 accepted beats"),
+        ([], "0 normal intervals"),
+        ([np.nan] * 50, "0 normal intervals"),
     ],
 )
 def test_what_cannot_be_measured_says_why(rr, reason):
@@ -168,7 +179,7 @@ def test_nonlinear_measures_want_a_hundred_beats_in_a_row():
     rr = swinging(noise=0.01)
     accepted = np.arange(len(rr)) % 100 != 0
     found = nonlinear(rr, accepted)
-    assert found.reason == "at most 99 accepted beats in a row, wanted 100"
+    assert found.reason == "at most 99 normal intervals in a row, wanted 100"
     run = np.arange(len(rr)) < 150
     longest = nonlinear(rr, run)
     assert longest == nonlinear(rr[:150], everything(rr[:150]))
@@ -199,6 +210,85 @@ def test_any_series_gives_numbers_or_a_reason(rr, seed):
     for measure in (variability, spectrum, nonlinear):
         found = measure(rr, accepted)
         assert (found.reason == "") == bool(np.isfinite(found[:-1]).all())
+
+
+def with_ectopics(every=25, *, early=0.7, compensated=True, seed=0):
+    """A swinging heart and premature beats; which intervals these touch."""
+    rr = swinging(noise=0.01, seed=seed)
+    at = np.arange(10, len(rr) - 5, every)
+    odd = np.zeros(len(rr), dtype=bool)
+    usual = rr[at]
+    rr[at] = early * usual
+    odd[at] = True
+    if compensated:
+        rr[at + 1] += usual - rr[at]
+        odd[at + 1] = True
+    return rr, odd
+
+
+@pytest.mark.parametrize("compensated", [True, False])
+@pytest.mark.parametrize("early", [0.6, 0.75])
+def test_ectopic_beats_are_found_and_no_other(early, compensated):
+    for seed in range(5):
+        rr, odd = with_ectopics(early=early, compensated=compensated, seed=seed)
+        normal = normal_intervals(rr)
+        assert not normal[odd].any()
+        assert normal[~odd].mean() > 0.99
+
+
+def test_a_missed_and_an_invented_beat_are_found():
+    rr = swinging(noise=0.01)
+    rr[50] += rr[51]
+    rr = np.delete(rr, 51)
+    rr = np.insert(rr, 201, 0.4 * rr[200])
+    rr[200] *= 0.6
+    normal = normal_intervals(rr)
+    assert [*np.flatnonzero(~normal)] == [50, 200, 201]
+
+
+@pytest.mark.parametrize("swing", [0.02, 0.1, 0.15])
+def test_breathing_is_no_ectopic_beat_however_far_it_swings(swing):
+    rr = swinging(0.0, swing, mean=1.0, noise=0.01)
+    assert normal_intervals(rr).mean() > 0.98
+
+
+def test_another_heart_rate_is_not_ectopic():
+    rr = np.concatenate([np.full(100, 0.9), np.full(150, 0.5), np.full(80, 0.9)])
+    rr += 0.01 * np.random.default_rng(0).standard_normal(len(rr))
+    assert normal_intervals(rr).mean() > 0.97
+
+
+def test_rhythms_without_normal_beats_have_no_variability():
+    rng = np.random.default_rng(0)
+    fibrillation = np.clip(rng.normal(0.7, 0.17, 400), 0.35, 1.5)
+    bigeminy = np.tile([0.5, 1.1], 200) + 0.02 * rng.standard_normal(400)
+    for rr in (fibrillation, bigeminy):
+        found = variability(rr, normal_intervals(rr))
+        assert np.isnan(found.sdnn)
+        assert "normal intervals, wanted" in found.reason
+
+
+def test_ectopic_beats_do_not_change_the_variability_of_the_rest():
+    clean = swinging(noise=0.01)
+    rr, _ = with_ectopics(50)
+    before = variability(clean, everything(clean))
+    after = variability(rr, normal_intervals(rr))
+    assert variability(rr, everything(rr)).rmssd > 2.0 * before.rmssd
+    assert after.rmssd == pytest.approx(before.rmssd, rel=0.05)
+    assert after.sdnn == pytest.approx(before.sdnn, rel=0.05)
+
+
+@CALM
+@given(
+    st.lists(st.floats(-1.0, 9.0) | st.just(np.nan) | st.just(np.inf), max_size=80),
+    st.floats(0.9, 1.1),
+)
+def test_normal_intervals_are_plausible_whatever_is_given(rr, scale):
+    rr = np.array(rr, dtype=np.float64)
+    normal = normal_intervals(rr)
+    assert normal.shape == rr.shape
+    assert ((rr[normal] >= 0.3) & (rr[normal] <= 2.0)).all()
+    np.testing.assert_array_equal(normal, normal_intervals(rr[::-1])[::-1])
 
 
 def test_segments_follow_the_clock_and_never_join_people():

@@ -5,6 +5,7 @@ import pytest
 
 from capnet.data.readers.wfdb import read_wfdb
 from capnet.features import FEATURES, feature_table, pre_ejection
+from capnet.records import Record
 from capnet.signal.transit import pulse_arrival, pulse_transit
 
 pytestmark = pytest.mark.data
@@ -97,3 +98,53 @@ def test_the_table_of_a_patient(shared_data):
     # Given with the data: ABP 79 to 162 mmHg.
     assert 79.0 < accepted["dbp"].median() < accepted["sbp"].median() < 162.0
     assert accepted["notch_time"].notna().all()
+
+
+def minutes(table):
+    return table.groupby(table["time"] // 60.0)[
+        ["respiration", "respiration_channel"]
+    ].first()
+
+
+def test_breaths_of_a_ventilated_patient_are_read(shared_data):
+    """Six breaths a minute, clipped by the monitor; counted by eye in its channel."""
+    header = shared_data / "wfdb_sample" / "mixedsignals.hea"
+    if not header.is_file():
+        pytest.skip(f"no {header}")
+    found = minutes(feature_table(read_wfdb(header.with_suffix(""))))
+    assert len(found) == 4
+    np.testing.assert_allclose(found["respiration_channel"], 6.2, atol=0.5)
+    known = found["respiration"].dropna()
+    assert len(known) >= 2
+    np.testing.assert_allclose(known, found["respiration_channel"][known.index], atol=1)
+
+
+def test_respiration_from_pulses_and_hearts_is_that_of_the_chest(shared_data):
+    pd = pytest.importorskip("pandas")
+    path = shared_data / "bidmc_sample" / "bidmc_01_Signals.csv"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    record = Record.from_frame(
+        pd.read_csv(path, skipinitialspace=True),
+        sampling_rate=125.0,
+        units={"II": "mV", "PLETH": "NU", "RESP": "NU"},
+        subject="bidmc_01",
+    )
+    table = feature_table(record)
+    found = minutes(table)
+    assert found["respiration_channel"].between(20.0, 23.0).all()
+    known = found["respiration"].dropna()
+    assert len(known) >= 4
+    np.testing.assert_allclose(known, found["respiration_channel"][known.index], atol=1)
+    # Premature beats are few, and do not belong to sinus rhythm.
+    assert table["sdnn"].max() < 12.0
+    assert table["nn_share"].min() > 0.9
+
+
+def test_a_good_ecg_beside_a_bad_pulse_has_variability(shared_data):
+    header = shared_data / "wfdb_sample" / "a103l.hea"
+    if not header.is_file():
+        pytest.skip(f"no {header}")
+    table = feature_table(read_wfdb(header.with_suffix("")))
+    first = table[table["time"] < 300.0]
+    assert first["sdnn"].between(3.0, 10.0).all()

@@ -70,7 +70,7 @@ def test_what_is_no_pulse_says_why():
 
 @pytest.mark.usefixtures("unchecked")
 def test_one_duration_a_beat():
-    with pytest.raises(ShapeError, match="1 beats, 2 durations"):
+    with pytest.raises(ShapeError, match="2 durations; wanted 64 points"):
         pulse_widths(triangle(0.2)[None], np.ones(2))
 
 

@@ -1,5 +1,6 @@
 """The table: the same columns always, NaN exactly where there is a reason."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -152,13 +153,44 @@ def test_a_refused_beat_counts_nowhere():
 
 
 def test_a_selection_of_rows_breaks_the_succession():
-    rr = np.tile([0.7, 0.9], 100)
-    every_other = beats(rr).take(np.arange(0, 200, 2))
-    table = features_of(every_other)
+    rr = np.tile([0.79, 0.81], 100)
+    # Nine of ten rows: successive pairs are left, none of them across a lost row.
+    some = np.flatnonzero(np.arange(200) % 10 != 9)
+    table = features_of(beats(rr).take(some))
+    assert table["rmssd"].to_numpy() == pytest.approx(20.0)
+    table = features_of(beats(rr).take(np.arange(0, 200, 2)))
     assert np.isnan(table["rmssd"]).all()
-    assert set(table["hrv_reason"]) == {
-        "0 pairs of successive accepted beats, wanted 30"
-    }
+    (reason,) = set(table["hrv_reason"])
+    assert reason.endswith("% normal intervals, wanted 80")
+
+
+def test_an_ecg_tells_variability_however_bad_the_pulse_is(record):
+    """Only intervals between pulses need both pulses."""
+    rng = np.random.default_rng(4)
+    whole = dict(part(record, 0.0, 300.0).channels)
+    good = feature_table(Record("p", whole))
+    ppg = whole["ppg"]
+    noise = Signal(rng.standard_normal(len(ppg.values)), 125.0, "NU")
+    bad = feature_table(Record("p", whole | {"ppg": noise}))
+    assert not bad["accepted"].any()
+    for name in ("sdnn", "rmssd", "lf", "hf"):
+        assert bad[name].iloc[0] == pytest.approx(good[name].iloc[0], rel=0.02)
+    alone = feature_table(Record("p", {"ppg": noise}))
+    assert alone["sdnn"].isna().all()
+    assert_nan_where_there_is_a_reason(bad)
+
+
+def test_refused_pulses_do_not_thin_out_the_intervals_of_an_ecg():
+    rng = np.random.default_rng(5)
+    rr = 0.8 + 0.02 * rng.standard_normal(300)
+    accepted = rng.random(300) < 0.5
+    pulses = beats(rr, accepted)
+    heart = np.concatenate([[0.0], np.cumsum(rr)[:-1]])
+    with_ecg = replace(pulses, features=dict(pulses.features) | {"r_peak": heart})
+    whole = features_of(beats(rr))
+    assert np.isnan(features_of(pulses)["rmssd"]).all()
+    np.testing.assert_allclose(features_of(with_ecg)["rmssd"], whole["rmssd"])
+    np.testing.assert_allclose(features_of(with_ecg)["lf_hf"], whole["lf_hf"])
 
 
 def test_subjects_do_not_mix():
@@ -357,6 +389,17 @@ def test_xarray_has_the_units_and_the_numbers(table):
         assert data[feature.name].attrs["units"] == feature.unit
         assert data[feature.name].attrs["source"] == feature.source
     assert data["pat_reason"].dtype.kind == "U"
+
+
+def test_xarray_and_back_is_the_same_table(table, tmp_path):
+    data = to_xarray(table)
+    same(data.to_dataframe()[COLUMNS], table)
+    data.to_netcdf(tmp_path / "features.nc", engine="h5netcdf")
+    import xarray as xr
+
+    with xr.open_dataset(tmp_path / "features.nc", engine="h5netcdf") as read:
+        same(read.to_dataframe()[COLUMNS], table)
+        assert read["lf"].attrs["units"] == "ms^2"
 
 
 # whatever a recorder writes

@@ -6,7 +6,8 @@ against the same bank. Everything that chance decides is drawn first
 
 Severities 1 to 3 rise from hardly visible to a nuisance, which a gate may pass or
 refuse; 4 and 5 are severe: who believes such a window is misled. What the five mean in
-numbers stands with each class in `CORRUPTIONS`. "Height" is the usual range of a
+numbers stands with each class in `CORRUPTIONS`, for a record of a minute: a drift that
+is slight there parts the channels within an hour. "Height" is the usual range of a
 channel within 2 s: a pulse, or a QRS complex.
 """
 
@@ -21,6 +22,7 @@ from scipy.signal import bilinear, lfilter, lfilter_zi
 from capnet.errors import ConfigError, RecordError
 from capnet.records import Record, Signal
 from capnet.signal.checks import checked_samples
+from capnet.signal.declared import channels_of
 from capnet.signal.interpolate import catmull_rom
 from capnet.types import Samples
 from capnet.units import MMHG
@@ -55,6 +57,8 @@ _PERIODS: Final = (0.3, 1.5)
 @dataclass(frozen=True)
 class CorruptionDraw:
     """What chance decided about one fault; with a record it decides everything.
+
+    Plain numbers: ``CorruptionDraw(**json.loads(json.dumps(asdict(draw))))`` is equal.
 
     Attributes:
         name: Of its class in `CORRUPTIONS`.
@@ -496,7 +500,7 @@ def _classes() -> dict[str, Corruption]:
         ),
         Corruption(
             "clipped",
-            (0.01, 0.05, 0.15, 0.4, 0.6),
+            (0.01, 0.05, 0.15, 0.5, 0.7),
             "heights that a rail cuts off, above or below",
             _KINDS,
             frozenset({"clipped", "flat"}),
@@ -703,10 +707,9 @@ def corrupt(
     Raises:
         RecordError: If the record has no channel that the class acts on, or all are
             shorter than a window.
+        ConfigError: If one channel is to be two.
     """
-    named = zip(_KINDS, (ecg, ppg, abp), strict=True)
-    names = {kind: name or record.find(kind) for kind, name in named}
-    found = {kind: name for kind, name in names.items() if name is not None}
+    found = channels_of(record, ecg=ecg, ppg=ppg, abp=abp)
     corruption = CORRUPTIONS[draw.name]
     signals = [record.signal(name) for name in found.values()]
     first = min((s.start for s in signals), default=0.0)

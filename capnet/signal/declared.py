@@ -5,8 +5,8 @@ takes so long at a given heart rate, a pulse rises so fast, hearts beat so often
 channel's numbers are held against what they are at the declared rate, at twice and at
 half of it, and channels of one body must have one heart rate. What is nearer than
 that cannot be told: a rate that is 2 % wrong looks like another person, and so does one
-of 20 %. A channel without another to hold it against is found out less often, a PPG in
-two cases of three.
+of 20 %. A pulse without an ECG beside it may be that of a driven heart, and one that is
+declared twice too fast is let go.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,15 @@ from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
+from capnet.errors import ConfigError
+from capnet.records import Record
 from capnet.signal.faults import Look, PerWindow
 from capnet.signal.pressure import DBP_RANGE, MEAN_RANGE, PP_RANGE, SBP_RANGE
 
 __all__ = [
+    "channels_of",
     "implausible",
     "look_swapped",
     "wrong_rates",
@@ -56,6 +60,9 @@ class _Scale(NamedTuple):
         return answer
 
 
+Hearts = Float[np.ndarray, " _"]
+"""Logarithms of intervals between beats, s."""
+
 _FAR: Final = 4.0
 """SDs beyond which a number is equally impossible."""
 _PULSES: Final = 0.5
@@ -64,13 +71,17 @@ _FACTORS: Final = (0.5, 1.0, 2.0)
 """Declared rate over the true one."""
 _ONE_OFF: Final = -4.0
 """Log-prior of one channel, or all alike, at a wrong rate; of anything else twice."""
+_EXERCISE: Final = -3.5
+"""Log-prior of a heart that is driven."""
 _APART: Final = -25.0
-"""Log-likelihood of heart rates that differ between channels."""
+"""Log-likelihood of a heart rate that differs from that of another channel."""
+_PACES: Final = np.linspace(0.0, 100.0, 21)
+"""Percentiles that stand for how fast a heart beats within a record."""
 
 INTERVAL: Final = _Scale((0.44, -0.25, -0.94), (0.38, 0.38, 0.38))
 """Interval of beats: 78 bpm, from 36 to 165 within two SDs, as people exercise."""
 
-REPOLARISATION: Final = _Scale((-0.88, -1.25, -1.56), (0.1, 0.09, 0.12))
+REPOLARISATION: Final = _Scale((-0.88, -1.25, -1.56), (0.1, 0.09, 0.1))
 """R peak to top of T, over the root of the interval (Bazett)."""
 
 QRS: Final = _Scale((-2.05, -2.5, -2.75), (0.3, 0.3, 0.3))
@@ -120,34 +131,85 @@ def _fits(kind: str, look: Look) -> np.ndarray:
     return answer
 
 
+def channels_of(
+    record: Record, *, ecg: str | None, ppg: str | None, abp: str | None
+) -> dict[str, str]:
+    """Return the channel of each kind: the one that is named, else a usual name.
+
+    Raises:
+        ConfigError: If one channel is to be two.
+        RecordError: If a channel that is named is missing.
+    """
+    given = {"ecg": ecg, "ppg": ppg, "abp": abp}
+    taken = {name for name in given.values() if name is not None}
+    found: dict[str, str] = {}
+    for kind, name in given.items():
+        if name is None:
+            name = record.find(kind)
+            if name in taken:
+                continue
+        elif name in found.values():
+            msg = f"channel {name!r} is named as two of {', '.join(given)}; wanted one."
+            raise ConfigError(msg)
+        if name is not None:
+            record.signal(name)
+            found[kind] = name
+    return found
+
+
 def wrong_rates(looks: Mapping[str, Look]) -> set[str]:
     """Tell which channels are declared at twice or half their rate.
 
-    All combinations of right and wrong rates are compared, the one that the numbers of
-    all channels together make most likely is taken.
+    All combinations of right and wrong rates are compared, at rest and in exercise, and
+    the one that the numbers of all channels together make most likely is taken. In
+    exercise pulses are as short as if they were declared twice too fast (systole halves
+    from 60 to 150 bpm, Weissler 1968), so that the ECG alone can tell the two apart:
+    its T wave follows the root of the interval.
 
     Args:
-        looks: Of windows without gaps or noise, by kind: ``ecg``, ``ppg``, ``abp``.
+        looks: Of windows with steady beats, by kind: ``ecg``, ``ppg``, ``abp``.
     """
     kinds = [k for k, look in looks.items() if np.isfinite(look.interval).any()]
     if not kinds:
         return set()
     fits = [_fits(kind, looks[kind]) for kind in kinds]
-    interval = np.array([_log(looks[kind].interval) for kind in kinds])
+    hearts = [_hearts(looks[kind].interval) for kind in kinds]
+    # noise adds beats and hides others: the heart is that of the steadiest channel
+    steady = int(np.argmin([np.ptp(np.percentile(x, [25.0, 75.0])) for x in hearts]))
+    paces = np.percentile(hearts[steady], _PACES)
     best, found = -np.inf, (1,) * len(kinds)
     for guess in product(range(3), repeat=len(kinds)):
-        scale = np.array([_FACTORS[g] for g in guess])
-        heart = interval + np.log(scale)
-        score = sum(fit[g] for fit, g in zip(fits, guess, strict=True))
-        score += INTERVAL.fits(float(np.median(heart)))[1]
-        score += _APART * (np.ptp(heart) > SAME_HEART)
-        wrong = sum(g != 1 for g in guess)
-        if wrong:
-            alike = wrong == 1 or len(set(guess)) == 1
-            score += _ONE_OFF * (1.0 if alike else 2.0)
-        if score > best:
-            best, found = score, guess
+        moved = np.log([_FACTORS[g] for g in guess])
+        true = paces + moved[steady]
+        agree = sum(
+            _agree(heart + move, true)
+            for heart, move in zip(hearts, moved, strict=True)
+        )
+        usual = INTERVAL.fits(float(np.median(true)))
+        for driven in (0, 1):
+            score = _EXERCISE * driven + usual[1 + driven]
+            score += _APART * (len(kinds) - agree)
+            for kind, fit, g in zip(kinds, fits, guess, strict=True):
+                score += fit[g if kind == "ecg" else min(g + driven, 2)]
+            wrong = sum(g != 1 for g in guess)
+            if wrong:
+                alike = wrong == 1 or len(set(guess)) == 1
+                score += _ONE_OFF * (1.0 if alike else 2.0)
+            if score > best:
+                best, found = score, guess
     return {kind for kind, g in zip(kinds, found, strict=True) if g != 1}
+
+
+def _hearts(intervals: PerWindow) -> Hearts:
+    """Logarithms of the intervals that are known."""
+    known: Hearts = np.log(intervals[np.isfinite(intervals)])
+    return known
+
+
+def _agree(heart: Hearts, paces: Hearts) -> float:
+    """Part of the windows in which a heart beats as it does elsewhere."""
+    off = np.abs(heart[:, None] - paces).min(axis=1)
+    return float((off <= SAME_HEART).mean())
 
 
 def implausible(look: Look) -> np.ndarray:

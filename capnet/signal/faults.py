@@ -41,6 +41,10 @@ _STILL: Final = 1e-4
 """Change from sample to sample, in ranges of the window, that is none."""
 _RAIL: Final = 1e-5
 """Distance from the highest or lowest sample, in ranges of the window: at the rail."""
+_REACH: Final = {"ecg": (-0.1, 0.3), "pulse": (-0.2, 0.4)}
+"""s about a beat that are compared with other beats: QRS and T, or upstroke and top."""
+_MOVE: Final = 0.05
+"""s by which a beat is moved to where it fits best, either way."""
 _BASE: Final = 1.2
 """s over which the mean is the baseline."""
 _PIECE: Final = 1.0
@@ -55,14 +59,13 @@ class Look:
     Attributes:
         missing: Samples that are missing, s.
         still: Longest time without movement, s.
-        rail: Time at the highest or at the lowest value, what is longer, s.
+        rail: Longest time at the highest or at the lowest value, s.
         values: How many of 64 equal classes between the lowest and the highest value
             occur.
         low, mean, high: First percentile, mean, 99th percentile, unit of the channel.
         least, most: Lowest and highest value.
         height: Median range within a second, unit of the channel.
         wander: Range of the baseline, heights.
-        burst: Largest over median range within a second.
         hiss: Robust SD of what is faster than beats, heights.
         pure: Part of the power that lies about one frequency: 1 for a sine.
         quick: Part of the power that lies above 8 Hz: most of a QRS complex does.
@@ -70,7 +73,8 @@ class Look:
         steepness: Steepest rise over steepest fall; of pulses alone.
         climb: All upward movement, heights a second.
         sharp: Steepest rise, heights a second; of pulses alone.
-        likeness: Mean correlation of beats with their mean.
+        likeness: Median correlation of beats with the median beat.
+        odd: Least correlation of a beat with it.
         irregular: Largest deviation of an interval from the median, part of it.
         interval: Median interval of beats, s; NaN with fewer than three.
         beats: How many.
@@ -92,7 +96,6 @@ class Look:
     most: PerWindow
     height: PerWindow
     wander: PerWindow
-    burst: PerWindow
     hiss: PerWindow
     pure: PerWindow
     quick: PerWindow
@@ -101,6 +104,7 @@ class Look:
     climb: PerWindow
     sharp: PerWindow
     likeness: PerWindow
+    odd: PerWindow
     irregular: PerWindow
     interval: PerWindow
     beats: PerWindow
@@ -123,7 +127,7 @@ class Look:
 def _runs(
     rows: np.ndarray, step: np.ndarray, rail: np.ndarray, answer: np.ndarray
 ) -> None:
-    """Missing samples, longest standstill, samples at either rail, of each row."""
+    """Missing samples, longest standstill, longest stay at a rail, of each row."""
     for k in range(rows.shape[0]):
         missing, longest, current = 0, 0, 0
         low, high = np.inf, -np.inf
@@ -139,12 +143,12 @@ def _runs(
                 longest = max(longest, current)
             else:
                 current = 0
-        at_low, at_high = 0, 0
+        stay, at_low, at_high = 0, 0, 0
         for n in range(rows.shape[1]):
-            at_low += rows[k, n] <= low + rail[k]
-            at_high += rows[k, n] >= high - rail[k]
-        answer[k, 0], answer[k, 1] = missing, longest
-        answer[k, 2] = max(at_low, at_high)
+            at_low = at_low + 1 if rows[k, n] <= low + rail[k] else 0
+            at_high = at_high + 1 if rows[k, n] >= high - rail[k] else 0
+            stay = max(stay, at_low, at_high)
+        answer[k, 0], answer[k, 1], answer[k, 2] = missing, longest, stay
 
 
 @compiled()
@@ -242,28 +246,49 @@ def _around(rows: Rows, place: Events, reach: tuple[int, int]) -> np.ndarray:
     return cut
 
 
-def _median(values: np.ndarray) -> PerWindow:
-    """Median of what is known in each row; NaN where nothing is."""
+def _median(values: np.ndarray) -> np.ndarray:
+    """Median of what is known along the second axis; NaN where nothing is."""
     ordered = np.sort(values, axis=1)
-    count = np.isfinite(values).sum(axis=1)
+    count = np.isfinite(values).sum(axis=1, keepdims=True)
     low, high = np.maximum(count - 1, 0) // 2, count // 2
-    row = np.arange(len(values))
     high = np.minimum(high, values.shape[1] - 1)
-    middle = 0.5 * (ordered[row, low] + ordered[row, high])
-    return np.where(count > 0, middle, np.nan)
-
-
-def _likeness(cut: np.ndarray, known: np.ndarray) -> PerWindow:
-    """Mean correlation of the beats of a window with their mean; 0 without three."""
-    centred = cut - cut.mean(axis=2, keepdims=True)
-    size = np.sqrt((centred**2).sum(axis=2)) + _TINY
-    centred = np.where(known[..., None], centred / size[..., None], 0.0)
-    model = centred.sum(axis=1)
-    model /= np.sqrt((model**2).sum(axis=1, keepdims=True)) + _TINY
-    like = (centred * model[:, None]).sum(axis=(1, 2))
-    count = known.sum(axis=1)
-    answer: PerWindow = np.where(count >= 3, like / np.maximum(count, 1), 0.0)
+    ends = [np.take_along_axis(ordered, index, axis=1) for index in (low, high)]
+    middle = np.where(count > 0, 0.5 * (ends[0] + ends[1]), np.nan)
+    answer: np.ndarray = middle[:, 0]
     return answer
+
+
+def _likeness(
+    rows: Rows, place: Events, *, reach: tuple[int, int], shift: int
+) -> tuple[PerWindow, PerWindow]:
+    """Correlate beats with the median beat, each moved to where it fits best.
+
+    Beats that the window cuts are left out.
+
+    Returns:
+        Median and least correlation of each window, 0 without two beats.
+    """
+    place = place[:, : max(2, int(np.isfinite(place).sum(axis=1).max(initial=0)))]
+    first, last = reach[0] - shift, reach[1] + shift
+    middle = np.nan_to_num(place).round()
+    whole = np.isfinite(place) & (middle + first >= 0)
+    whole &= middle + last <= rows.shape[1]
+    cut = _around(rows, place, (first, last))
+    width = reach[1] - reach[0]
+    inner = cut[..., shift : shift + width]
+    model = _median(np.where(whole[..., None], inner, np.nan))
+    model = np.nan_to_num(model - model.mean(axis=1, keepdims=True))
+    model /= np.sqrt((model**2).sum(axis=1, keepdims=True)) + _TINY
+    like = np.full(whole.shape, -1.0)
+    for move in range(2 * shift + 1):
+        piece = cut[..., move : move + width]
+        piece = piece - piece.mean(axis=2, keepdims=True)
+        size = np.sqrt((piece**2).sum(axis=2)) + _TINY
+        like = np.maximum(like, (piece * model[:, None]).sum(axis=2) / size)
+    enough = whole.sum(axis=1) >= 2
+    usual = _median(np.where(whole, like, np.nan))
+    least = np.where(whole, like, 1.0).min(axis=1)
+    return np.where(enough, usual, 0.0), np.where(enough, least, 0.0)
 
 
 def _variety(part: Rows) -> PerWindow:
@@ -316,8 +341,8 @@ def look_at(rows: Rows, *, rate: float, kind: str) -> Look:
     scale = np.where(span > 0.0, span, 1.0)
     bottom = np.where(np.isfinite(least), least, 0.0)
     part = (_filled(rows) - bottom[:, None]) / scale[:, None]
-    reach = 2 * max(1, round((0.016 if kind == "ecg" else 0.04) * rate)) + 1
-    fast = _median(np.abs(part - _smoothed(part, reach))) / 0.6745
+    blur = 2 * max(1, round((0.016 if kind == "ecg" else 0.04) * rate)) + 1
+    fast = _median(np.abs(part - _smoothed(part, blur))) / 0.6745
 
     coarse = min(_COARSE[kind], rate)
     y = _means(part, rate=rate, coarse=coarse)
@@ -326,8 +351,7 @@ def look_at(rows: Rows, *, rate: float, kind: str) -> Look:
     half = int(0.5 * _BASE * coarse)
     base = _smoothed(y, 2 * half + 1)
     flat, inner = y - base, base[:, half : -half or None]
-    ranges = _ranges(flat, max(2, round(_PIECE * coarse)))
-    height = _median(ranges) + _TINY
+    height = _median(_ranges(flat, max(2, round(_PIECE * coarse)))) + _TINY
 
     timed, slope, work = _slopes(y, kind=kind, coarse=coarse)
     piece = round(2.0 * coarse)
@@ -339,7 +363,8 @@ def look_at(rows: Rows, *, rate: float, kind: str) -> Look:
     beats = np.isfinite(found).sum(axis=1).astype(np.float64)
     interval = np.where(beats >= 3, _median(gaps), np.nan)
     off = np.abs(gaps - interval[:, None]) / interval[:, None]
-    around = _around(flat, found, (round(-0.2 * coarse), round(0.4 * coarse)))
+    reach = (round(_REACH[kind][0] * coarse), round(_REACH[kind][1] * coarse))
+    likeness, odd = _likeness(flat, found, reach=reach, shift=round(_MOVE * coarse))
     up = np.clip(np.diff(timed, axis=1), 0.0, None).sum(axis=1)
     width, late, foot = _widths(timed, slope, found, kind=kind, coarse=coarse)
     return Look(
@@ -354,7 +379,6 @@ def look_at(rows: Rows, *, rate: float, kind: str) -> Look:
         most=most,
         height=scale * height,
         wander=(inner.max(axis=1) - inner.min(axis=1)) / height,
-        burst=ranges.max(axis=1) / height,
         hiss=fast / height,
         pure=pure,
         quick=quick,
@@ -362,7 +386,8 @@ def look_at(rows: Rows, *, rate: float, kind: str) -> Look:
         steepness=usual / np.maximum(fall, _TINY),
         climb=up / (n / rate * height),
         sharp=usual / height,
-        likeness=_likeness(around, np.isfinite(found)),
+        likeness=likeness,
+        odd=odd,
         irregular=np.where(np.isfinite(off), off, 0.0).max(axis=1),
         interval=interval,
         beats=beats,

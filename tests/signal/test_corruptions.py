@@ -1,4 +1,5 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from capnet.records import Record, Signal
 from capnet.signal.corruptions import (
     CORRUPTIONS,
     WINDOW,
+    CorruptionDraw,
     corrupt,
     draw_corruption,
 )
@@ -50,6 +52,7 @@ def test_a_draw_replayed_is_equal_to_the_bit_and_spares_what_is_given(name):
     before = {k: s.values.copy() for k, s in whole.channels.items()}
     draw = draw_corruption(name, 4, seed=11)
     assert draw == draw_corruption(name, 4, seed=11)
+    assert draw == CorruptionDraw(**json.loads(json.dumps(asdict(draw))))
     one, two = corrupt(whole, draw), corrupt(whole, draw)
     assert one.channels == two.channels
     for channel, values in before.items():

@@ -3,6 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from capnet.hemodynamics.cohort import Cohort
+from capnet.hemodynamics.episodes import Episode
+from capnet.hemodynamics.trains import Train
 from capnet.records import Record
 from capnet.signal.declared import implausible
 from capnet.signal.faults import look_at
@@ -87,3 +90,21 @@ def test_limits_of_pressure():
     ]:
         look = look_at(low + height * wave, rate=125.0, kind="pulse")
         assert implausible(look)[0] == wrong
+
+
+def test_exercise_is_no_wrong_rate_and_a_wrong_rate_is_told_in_exercise():
+    train = Train.draw(
+        Cohort.sample(3, seed=41),
+        seed=41,
+        episodes=(Episode.exercise(10.0, 90.0),),
+    )
+    rates = {"ecg": 250.0, "ppg": 125.0, "abp": 125.0}
+    for row in range(3):
+        record = train.strip(row, duration=100.0, rates=rates).record()
+        assert set(told(record).values()) == {""}
+        two = {k: record.channels[k] for k in ("ppg", "abp")}
+        assert set(told(replace(record, channels=two)).values()) == {""}
+        for kind in KINDS:
+            found = told(declared(record, 2.0, (kind,)))
+            wanted = {k: "wrong rate" if k == kind else "" for k in KINDS}
+            assert found == wanted

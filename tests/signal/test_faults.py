@@ -61,7 +61,23 @@ def test_times_of_faults_are_told_in_seconds():
     assert look.still[1] == pytest.approx(199 / RATE, abs=2.0 / RATE)
     cut = np.minimum(pulses(), 0.7)
     clipped = look_at(cut, rate=RATE, kind="pulse")
-    assert clipped.rail == pytest.approx((cut == 0.7).sum(axis=1) / RATE)
+    # ten equal pulses
+    assert clipped.rail == pytest.approx((cut == 0.7).sum(axis=1) / 10 / RATE)
+
+
+def test_one_beat_of_another_shape_is_odd_and_its_place_does_not_matter():
+    rows = pulses(windows=3)
+    usual = look_at(rows, rate=RATE, kind="pulse")
+    assert (usual.likeness > 0.99).all()
+    assert (usual.odd > 0.97).all()
+    broken = rows.copy()
+    broken[1, 425:531] = 1.0 - rows[1, 425:531]
+    look = look_at(broken, rate=RATE, kind="pulse")
+    assert look.odd[1] < 0.7
+    assert look.likeness[1] > 0.97
+    assert np.array_equal(look.odd[[0, 2]], usual.odd[[0, 2]])
+    moved = look_at(np.roll(broken, 50, axis=1), rate=RATE, kind="pulse")
+    assert moved.odd[1] == pytest.approx(look.odd[1], abs=0.05)
 
 
 def test_a_sine_is_pure_and_even_and_mirrors_are_steeper_down():

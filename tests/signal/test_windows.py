@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from capnet.data import read_record
 from capnet.errors import CapnetError, ConfigError, RecordError, UnitError
 from capnet.records import Record, Signal
+from capnet.signal import windows
 from capnet.signal.corruptions import (
     CORRUPTIONS,
     SEVERE,
@@ -197,11 +199,130 @@ def test_any_array_gets_a_reason_or_a_clear_error(values, kind, repeat):
         assert not verdicts.accepted.any()
 
 
+def test_a_constant_delay_is_told_of_the_channel_and_spoils_no_window():
+    whole = record(1)
+    ppg = whole.channels["ppg"]
+    late = replace(ppg, start=ppg.start + 0.45)
+    before, after = judge_windows(whole), judge_windows(changed(whole, ppg=late))
+    assert before.record_reason.tolist() == ["", "", ""]
+    assert np.array_equal(before.timed, before.accepted)
+    assert after.record_reason.tolist() == ["", "delayed", ""]
+    assert after.accepted[1].sum() >= 5
+    assert not after.timed[1].any()
+    assert after.timed[2].any()
+    assert (after.of("ppg") == "").sum() == after.accepted[1].sum()
+    assert "the whole channel: delayed" in repr(after)
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.15, ""), (0.6, "clipped")])
+def test_a_cut_r_peak_is_one_while_its_time_is_known(share, word):
+    whole = record()
+    ecg = whole.channels["ecg"]
+    values = ecg.values.astype(np.float64)
+    low, high = np.percentile(values, [50.0, 99.9])
+    cut = replace(ecg, values=np.minimum(values, high - share * (high - low)))
+    before = judge_windows(whole).of("ecg")
+    after = judge_windows(changed(whole, ecg=cut)).of("ecg")
+    assert (before == "").sum() >= 4
+    assert set(after[before == ""]) == {word}
+
+
+def test_ectopic_beats_of_another_shape_are_told_though_they_come_in_time():
+    whole = record()
+    ecg = whole.channels["ecg"]
+    strip = virtual()[0]
+    peaks = strip.beats.r_peak
+    middle = peaks[(peaks > 27.0) & (peaks < 29.0)][0]
+    near = np.abs(ecg.times - middle) < 0.3
+    values = ecg.values.copy()
+    wide = np.exp(-0.5 * ((ecg.times - middle) / 0.05) ** 2)
+    values[near] = (-1.2 * np.ptp(values) * wide)[near].astype(values.dtype)
+    verdicts = judge_windows(changed(whole, ecg=replace(ecg, values=values)))
+    assert judge_windows(whole).of("ecg")[3] == ""
+    assert verdicts.of("ecg")[3] == "ectopic"
+
+
+BOUNDS = {
+    # s of 8: a beat at most; s still: a slow QRS and T leave 1 s between them
+    "MISSING": (0.1, 1.0),
+    "STILL": (0.3, 1.5),
+    # classes of 64; a converter of 4 bits has 16
+    "COARSE": (8, 32),
+    # s: two samples at 125 Hz, and what a QRS complex lasts; a pulse's top
+    "RAIL": (0.016, 0.15),
+    # heights: 20 dB below a sine of a height, and 10 dB
+    "HISS": (0.035, 0.12),
+    "WANDER": (1.0, 3.0),
+    # correlations
+    "LIKENESS": (0.7, 0.95),
+    "ODD": (0.5, 0.9),
+    # a sine is 1, and as steep up as down
+    "PURE": (0.9, 1.0),
+    "STEEPNESS": (0.7, 1.0),
+    # heights a second: a rise in a quarter of a second, and in a tenth
+    "SHARP": (4.0, 10.0),
+    # heights: the upstroke, and a second one as high
+    "CLIMB": (1.0, 2.0),
+    "QUICKEST": (0.3, 1.0),
+    # of an interval: respiratory arrhythmia, and a premature beat
+    "IRREGULAR": (0.15, 0.35),
+    "FOLLOWED": (0.5, 1.0),
+    # s: ten times a foot's error, and half an arrival time
+    "SPREAD": (0.03, 0.12),
+    # s a second: 9 s an hour
+    "DRIFT": (1e-3, 5e-3),
+    "LEAST_BEATS": (5, 30),
+    "LEAST_WINDOWS": (2, 10),
+    # Hz
+    "LEAST_RATES": (20.0, 125.0),
+}
+
+
+def test_thresholds_lie_where_they_make_sense():
+    named = {n for n in vars(windows) if n.isupper() and not n.startswith("_")}
+    assert named - {"REASONS", "TYPE_CHECKING", "MEAN_RANGE"} == set(BOUNDS)
+    for name, (low, high) in BOUNDS.items():
+        value = getattr(windows, name)
+        for number in value.values() if isinstance(value, Mapping) else [value]:
+            assert low <= number <= high, name
+
+
+def test_a_channel_is_one_thing():
+    whole = record()
+    with pytest.raises(ConfigError, match="channel 'abp' is named as two of"):
+        judge_windows(whole, ppg="abp", abp="abp")
+    with pytest.raises(RecordError, match="nirs"):
+        judge_windows(whole, ppg="nirs")
+    # what is named as one thing is not found as another
+    assert judge_windows(whole, ppg="abp").channels == ("ecg", "abp")
+
+
 @pytest.mark.data
 def test_a_real_recording(shared_data):
     verdicts = judge_windows(read_record(shared_data / "wfdb_sample/mixedsignals"))
     assert verdicts.channels == ("II", "Pleth", "ABP")
     assert (verdicts.record_reason == "").all()
-    # it begins with a gap; some of its beats are ectopic
+    # it begins with a gap
     assert verdicts.reason[:, 0].tolist() == ["missing", "flat", "missing"]
-    assert (verdicts.accepted.mean(axis=1) > 0.6).all()
+    # told by eye: windows with ventricular beats, and without
+    odd = np.array([1, 3, 4, 8, 10, 15, 17, 18, 19, 21, 22, 23])
+    sound = np.array([5, 6, 7, 9, 12, 13, 14, 16, 20, 24, 25, 26, 27])
+    assert set(verdicts.of("II")[odd]) == {"ectopic"}
+    assert verdicts.accepted[:, sound].all()
+
+
+@pytest.mark.data
+def test_cut_r_peaks_and_a_late_monitor(shared_data):
+    table = np.genfromtxt(
+        shared_data / "bidmc_sample/bidmc_01_Signals.csv",
+        delimiter=",",
+        skip_header=1,
+    )
+    channels = {
+        "PLETH": Signal(table[:, 2], 125.0, "NU"),
+        "II": Signal(table[:, 5], 125.0, "mV"),
+    }
+    verdicts = judge_windows(Record("bidmc_01", channels))
+    assert verdicts.record_reason.tolist() == ["", "delayed"]
+    assert (verdicts.accepted.mean(axis=1) >= 0.9).all()
+    assert verdicts.of("II")[5] == verdicts.of("PLETH")[5] == "ectopic"

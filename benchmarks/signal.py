@@ -28,6 +28,7 @@ else:
     import time
     from pathlib import Path
 
+    import signal_adversarial
     import signal_day
     import signal_features
     import signal_filters
@@ -38,6 +39,7 @@ else:
 
     PARTS = {
         "filters": signal_filters.report,
+        "adversarial": signal_adversarial.report,
         "pulses": signal_pulses.report,
         "gate": signal_gate.report,
         "features": signal_features.report,

@@ -62,9 +62,11 @@ def report(console: Console, *, quick: bool, data: Path) -> None:
     people = virtual_people(2 if quick else 8, seconds=120.0)
     gap_law(console, people, cases=100 if quick else 1000)
     streams(console, cases=50 if quick else 1000)
-    adversarial(console, cases=30 if quick else 2000)
+    responses(console)
     denoisers(console, people)
+    derivatives(console, people)
     resampling(console)
+    far_into_a_day(console, samples=10**6 if quick else 10**7)
     transfer_functions(console, data, draws=2 if quick else 20)
     speed(console, seconds=3600.0 if quick else DAY)
 
@@ -187,39 +189,52 @@ def streams(console: Console, *, cases: int) -> None:
     )
 
 
-def adversarial(console: Console, *, cases: int) -> None:
-    """Give every public function of one channel what files may hold."""
-    root = str(Path(__file__).resolve().parents[1])
-    if root not in sys.path:
-        sys.path.insert(0, root)
-    from hypothesis import HealthCheck, given, settings
-    from hypothesis import strategies as st
+def _gain(taps: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Gain of symmetric taps at frequencies in cycles a sample, dB."""
+    order = np.arange(len(taps)) - len(taps) // 2
+    turns = np.cos(2.0 * np.pi * np.outer(frequency, order))
+    gain: np.ndarray = 20.0 * np.log10(np.maximum(np.abs(turns @ taps), 1e-12))
+    return gain
 
-    from tests.signal.adversarial import arrays, bad_shapes, call, existing_calls
 
-    table = Table(title=f"Adversarial arrays, {cases:,} a function")
-    for column in ("function", "outcome (bar: error or NaN + reason)", "s"):
+def _words(taps: np.ndarray, rate: float, at: tuple[float, ...]) -> str:
+    found = _gain(taps, np.array(at) / rate)
+    return ", ".join(
+        f"{f:g} Hz {max(db, -200.0):.2f}" for f, db in zip(at, found, strict=True)
+    )
+
+
+def responses(console: Console) -> None:
+    """What remove_baseline and remove_powerline let through."""
+    table = Table(title="Frequency responses, dB")
+    for column in ("filter", "rate, Hz", "taps", "gain", "ripple where it passes"):
         table.add_column(column)
-    for name in existing_calls():
-
-        @settings(
-            max_examples=cases,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(values=st.one_of(arrays(), arrays(), arrays(), bad_shapes()))
-        def attempt(name: str, values: np.ndarray) -> None:
-            call(name, values)
-
-        begin = time.process_time()
-        try:
-            attempt(name)
-            outcome = "0 failures"
-        except (Exception, ExceptionGroup) as error:  # noqa: BLE001  a fault is a row
-            outcome = f"[red]{type(error).__name__}: {str(error)[:90]}[/]"
-        table.add_row(name, outcome, f"{time.process_time() - begin:.0f}")
+    for rate in (125.0, 250.0, 500.0):
+        # What a filter answers to a single 1 are its taps.
+        length = round(10.0 * rate)
+        pulse = np.zeros(2 * length + 1)
+        pulse[length] = 1.0
+        taps = remove_baseline(pulse, sampling_rate=rate)
+        inside = np.arange(0.75, rate / 2, 0.01)
+        at = (0.1, 0.25, 0.4, 0.5, 0.6, 0.67, 0.75, 1.0)
+        ripple = np.abs(_gain(taps, inside / rate)).max()
+        count = f"{np.count_nonzero(taps)}"
+        words = _words(taps, rate, at)
+        table.add_row("remove_baseline", f"{rate:g}", count, words, f"{ripple:.3f}")
+        for mains in (50.0, 60.0):
+            taps = remove_powerline(pulse, sampling_rate=rate, mains=mains)
+            frequency = np.arange(0.0, rate / 2, 0.01)
+            harmonics = np.arange(mains, rate / 2, mains)
+            away = np.abs(frequency[:, None] - harmonics).min(axis=1) > 2.0
+            ripple = np.abs(_gain(taps, frequency[away] / rate)).max()
+            at = (mains, mains + 0.1, mains + 0.2, mains + 0.5, mains + 1, mains + 2)
+            table.add_row(
+                f"remove_powerline {mains:g}",
+                f"{rate:g}",
+                f"{np.count_nonzero(taps)}",
+                _words(taps, rate, at),
+                f"{ripple:.3f} (promised 0.1)",
+            )
     console.print(table)
 
 
@@ -247,23 +262,102 @@ def denoisers(console: Console, people: Waves) -> None:
     table = Table(
         title=f"Denoising {len(people)} virtual PPGs at 125 Hz, white noise, seed 5"
     )
-    for column in ("method", "gain at 10 dB", "worst person", "clean wave, SNR"):
+    for column in (
+        *("method", "gain at 10 dB", "worst person"),
+        *("clean wave, SNR", "gain, motion at 10 dB (0.5 to 6 Hz)"),
+    ):
         table.add_column(column)
     noisy = [
         row + row.std() * 10.0**-0.5 * rng.standard_normal(len(row)) for row in people
     ]
+    moved = [row + _motion(row, rng) for row in people]
     for name, method in methods.items():
-        gains = [
-            _decibel(row, method(x)) - _decibel(row, x)
-            for row, x in zip(people, noisy, strict=True)
-        ]
+        gains, still = (
+            [
+                _decibel(row, method(x)) - _decibel(row, x)
+                for row, x in zip(people, spoilt, strict=True)
+            ]
+            for spoilt in (noisy, moved)
+        )
         clean = np.median([_decibel(row, method(row)) for row in people])
         table.add_row(
             name,
             f"{np.median(gains):.1f} dB",
             f"{min(gains):.1f} dB",
             f"{clean:.0f} dB",
+            f"{np.median(still):.1f} dB",
         )
+    console.print(table)
+
+
+def _motion(clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Tones from 0.5 to 6 Hz of random phase, 10 dB below the wave."""
+    tones = np.arange(0.5, 6.0, 0.01)
+    phase = 2.0 * np.pi * rng.random(len(tones))
+    spectrum = np.zeros(len(clean) // 2 + 1, dtype=np.complex128)
+    spectrum[np.round(tones * len(clean) / RATE).astype(np.int64)] = np.exp(1j * phase)
+    noise = np.fft.irfft(spectrum, len(clean))
+    answer: np.ndarray = noise / noise.std() * clean.std() * 10.0**-0.5
+    return answer
+
+
+def derivatives(console: Console, people: Waves) -> None:
+    """What local polynomials make of slopes: bias and noise, beside the true ones."""
+    rng = np.random.default_rng(SEED)
+    table = Table(
+        title=f"savitzky_golay of {len(people)} virtual PPGs at 125 Hz, signal over "
+        "error of the derivative, dB (median person)"
+    )
+    columns = ("derivative", "window, s", "degree", "clean", "noise at 40 dB", "20 dB")
+    for column in columns:
+        table.add_column(column)
+    # Smoothed first, so that there is one true derivative: of a band-limited wave.
+    low = lowpass_taps(cutoff=15.0, sampling_rate=RATE, n_taps=101)
+    waves = [filter_fir(row, low) for row in people]
+    for order in (1, 2):
+        for window, degree in ((0.06, 3), (0.1, 3), (0.1, 4), (0.15, 4)):
+            found: list[list[float]] = [[], [], []]
+            for row in waves:
+                frequency = 2j * np.pi * np.fft.rfftfreq(len(row), 1.0 / RATE)
+                true = np.fft.irfft(np.fft.rfft(row) * frequency**order, len(row))
+                noise = row.std() * rng.standard_normal(len(row))
+                for into, level in zip(found, (0.0, 1e-2, 1e-1), strict=True):
+                    slope = savitzky_golay(
+                        row + level * noise,
+                        sampling_rate=RATE,
+                        derivative=order,
+                        window=window,
+                        degree=degree,
+                    )
+                    slope[:250] = slope[-250:] = np.nan  # the spectrum's ends ring
+                    into.append(_decibel(true, slope))
+            cells = (f"{np.median(x):.1f}" for x in found)
+            table.add_row(str(order), f"{window:g}", str(degree), *cells)
+    console.print(table)
+
+
+def far_into_a_day(console: Console, *, samples: int) -> None:
+    """Error of on_grid at the beginning and after so many samples."""
+    table = Table(title=f"on_grid of a 5 Hz tone, beginning and sample {samples:,}")
+    for column in ("from", "to", "at the beginning", "far on", "as time, us"):
+        table.add_column(column)
+    pairs = (
+        *((250.0, 125.0), (124.945, 125.0), (249.8914, 125.0)),
+        *((125.0 * np.pi / 3.0, 125.0), (125.0, 360.0)),
+    )
+    for rate, new in pairs:
+        tone = np.sin(2.0 * np.pi * 5.0 * np.arange(samples) / rate)
+        stop = samples / rate
+        signal = Signal(tone, rate, "NU")
+        found = on_grid(signal, sampling_rate=new, start=0.0, stop=stop)
+        time_ = np.arange(len(found)) / new
+        error = np.abs(found - np.sin(2.0 * np.pi * np.mod(5.0 * time_, 1.0)))
+        near, far = (
+            error[(time_ > low) & (time_ < low + 10.0)].max()
+            for low in (1.0, stop - 11.0)
+        )
+        late = f"{1e6 * far / (10.0 * np.pi):.3f}"
+        table.add_row(f"{rate:.4f}", f"{new:g}", f"{near:.1e}", f"{far:.1e}", late)
     console.print(table)
 
 

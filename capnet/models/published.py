@@ -24,7 +24,8 @@ from jaxtyping import Complex, Float
 
 from capnet.errors import ConfigError, ShapeError, UnitError
 from capnet.records import Cuff
-from capnet.types import N_POINTS, BeatWaves, CuffSite, PerBeat, Samples
+from capnet.signal.checks import checked_samples
+from capnet.types import N_POINTS, BeatWaves, CuffSite, PerBeat, RawSamples, Samples
 
 __all__ = [
     "TOP_FREQUENCY",
@@ -88,7 +89,7 @@ def forward_transfer(
 
 
 def gtf(
-    pressure: Samples,
+    pressure: RawSamples,
     *,
     sampling_rate: float,
     site: CuffSite = "radial",
@@ -167,7 +168,7 @@ def gtf_beats(
 
 
 def moving_average_csbp(
-    pressure: Samples, *, sampling_rate: float, site: CuffSite = "radial"
+    pressure: RawSamples, *, sampling_rate: float, site: CuffSite = "radial"
 ) -> float:
     """Estimate central systolic pressure by the N-point moving average of Williams.
 
@@ -263,7 +264,7 @@ def _calibrated(wave: Samples, cuff: tuple[float, float]) -> Samples:
     return np.asarray(reading.dbp + gain * (wave - low))
 
 
-def _checked(pressure: Samples, sampling_rate: float) -> Samples:
+def _checked(pressure: RawSamples, sampling_rate: float) -> Samples:
     """Return the samples as float64, or say what is wrong with them."""
     if not (np.isfinite(sampling_rate) and sampling_rate > 2 * TOP_FREQUENCY):
         msg = (
@@ -272,10 +273,7 @@ def _checked(pressure: Samples, sampling_rate: float) -> Samples:
             f"{TOP_FREQUENCY:g} Hz. Pass the rate the samples were taken at."
         )
         raise UnitError(msg)
-    wave = np.asarray(pressure, dtype=np.float64)
-    if wave.ndim != 1:
-        msg = f"pressure has shape {wave.shape}; wanted (time,), one channel."
-        raise ShapeError(msg)
+    wave = checked_samples(pressure, where="the pressure")
     if len(wave) < _SHORTEST * sampling_rate:
         msg = (
             f"pressure has {len(wave)} samples, {len(wave) / sampling_rate:g} s; "

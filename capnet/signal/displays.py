@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from jaxtyping import Float
 
 from capnet.errors import RecordError, ShapeError
 from capnet.records import Beats, Record, Signal
-from capnet.types import PerBeat, Samples, Times
+from capnet.signal.checks import checked_numbers
+from capnet.types import RawSamples, Samples, Times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["plot_record", "plot_tachogram", "plot_transit"]
 
 # Told apart by all common kinds of colour vision (Okabe and Ito 2008).
-_LINE, _REFUSED, _FOUND, _MISSING = "#0072B2", "#D55E00", "#009E73", "#6e7781"
-_MARKERS: Final = ("v", "^", "s", "D", "P", "X")
-Second = Float[np.ndarray, " second"]  # what does not fit is told by `ShapeError`
+_LINE, _REFUSED, _MISSING = "#0072B2", "#D55E00", "#6e7781"
+_MARKS: Final = tuple(
+    zip("v^sDPXo*", ("#009E73", "#000000", "#CC79A7", "#8a6d00") * 2, strict=True)
+)
+"""Marker and colour of what was found, one after the other."""
+
+_LETTER: Final = 0.008
+"""Share of the width of a channel that a letter takes."""
 
 _MOST: Final = 20_000
 """Samples drawn of a channel; of more, the lowest and highest of each group."""
@@ -46,23 +51,34 @@ def _thinned(times: Samples, values: Samples) -> tuple[np.ndarray, np.ndarray]:
     group = -(-len(values) // (_MOST // 2))
     if group < 2:
         return times, values
-    whole = len(values) // group * group
-    table = values[:whole].reshape(-1, group)
+    more = -len(values) % group
+    table = np.pad(values, (0, more), constant_values=np.nan).reshape(-1, group)
     missing = np.isnan(table).all(axis=1)
     low = np.where(np.isnan(table), np.inf, table).min(axis=1)
     high = np.where(np.isnan(table), -np.inf, table).max(axis=1)
     both = np.where(missing[:, None], np.nan, np.stack([low, high], axis=1))
-    at = times[:whole].reshape(-1, group)[:, [0, group // 2]]
+    step = times[1] - times[0]
+    at = times[::group, None] + step * np.array([0, group // 2])
     return at.ravel(), both.ravel()
 
 
-def _shade(axis: "Axes", mask: np.ndarray, times: Samples, step: float) -> None:
-    """Mark where samples are missing."""
-    edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
-    begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    for begin, end in zip(begins, ends, strict=True):
-        axis.axvspan(
-            times[begin], times[end - 1] + step, color=_MISSING, alpha=0.25, linewidth=0
+def _shade(
+    axis: "Axes",
+    begin: np.ndarray,
+    end: np.ndarray,
+    colour: str,
+    alpha: float,
+    width: float = 0.0,
+) -> None:
+    """Shade from the bottom to the top, with an edge of some width in points."""
+    if len(begin):
+        axis.broken_barh(
+            list(zip(begin, end - begin, strict=True)),
+            (0.0, 1.0),
+            transform=axis.get_xaxis_transform(),
+            color=colour,
+            alpha=alpha,
+            linewidth=width,
         )
 
 
@@ -81,8 +97,8 @@ def plot_record(
     Args:
         record: The record.
         beats: Its beats: pulse feet on the PPG, R peaks on the ECG, refused beats
-            shaded on the PPG with their reason.
-        verdicts: Its windows: refused ones are shaded on their channel, with why.
+            shaded on the PPG with their reason below, where there is room for it.
+        verdicts: Its windows: refused ones are shaded on their channel, with why above.
         marks: Further times by channel and by what they are, e.g.
             ``{"PLETH": {"notch": times}}``, s on the record's clock.
         channels: Which, by name; all by default.
@@ -112,22 +128,32 @@ def plot_record(
     for axis, (name, signal) in zip(axes, signals.items(), strict=True):
         _draw(axis, signal, low, high)
         axis.set_ylabel(f"{name}, {signal.unit}")
-        for marker, (word, times) in zip(
-            _MARKERS * 9, found[name].items(), strict=False
-        ):
-            _mark(axis, signal, times, low, high, word, marker)
-        if found[name]:
-            axis.legend(fontsize=8, loc="upper right", frameon=False)
+        for number, (word, times) in enumerate(found[name].items()):
+            marker, colour = _MARKS[number % len(_MARKS)]
+            _mark(axis, signal, times, low, high, word, marker, colour)
+        if found[name]:  # above the waves, not over them
+            axis.legend(
+                fontsize=8,
+                frameon=False,
+                loc="lower right",
+                bbox_to_anchor=(1.0, 0.98),
+                ncols=len(found[name]),
+                borderpad=0.0,
+                handletextpad=0.2,
+            )
         if beats is not None and name == ppg:
             rows = np.flatnonzero(~beats.accepted)
             ends = beats.time + np.nan_to_num(beats.duration, nan=0.5)
-            _refuse(axis, beats.time[rows], ends[rows], beats.reason[rows], low, high)
+            begin, reason = beats.time[rows], beats.reason[rows]
+            _refuse(axis, begin, ends[rows], reason, low, high, height=0.0)
         if verdicts is not None and name in verdicts.channels:
             reason = verdicts.reason[verdicts.channels.index(name)]
             rows = np.flatnonzero(reason != "")
             begin = verdicts.start[rows]
-            _refuse(axis, begin, begin + verdicts.window, reason[rows], low, high)
+            end = begin + verdicts.window
+            _refuse(axis, begin, end, reason[rows], low, high, height=1.0)
     axes[0].set_xlim(low, high)
+    figure.align_ylabels(axes)
     axes[-1].set_xlabel("time, s")
     figure.suptitle(record.subject, fontsize="medium")
     return figure
@@ -140,7 +166,11 @@ def _draw(axis: "Axes", signal: Signal, low: float, high: float) -> None:
     if not len(times):
         return
     axis.plot(*_thinned(times, values), color=_LINE, linewidth=0.8)
-    _shade(axis, ~np.isfinite(values), times, 1.0 / signal.sampling_rate)
+    edges = np.diff(~np.isfinite(values), prepend=False, append=False)
+    begin, end = np.flatnonzero(edges).reshape(-1, 2).T
+    step = 1.0 / signal.sampling_rate
+    # An edge lets the shortest gap of a day be seen.
+    _shade(axis, times[begin], times[end - 1] + step, _MISSING, 0.25, width=0.3)
 
 
 def _mark(
@@ -151,12 +181,13 @@ def _mark(
     high: float,
     word: str,
     marker: str,
+    colour: str,
 ) -> None:
     shown = times[np.isfinite(times) & (times >= low) & (times <= high)]
     heights = np.interp(shown, signal.times, signal.values)
     axis.plot(
         *(shown, heights, marker),
-        color=_FOUND,
+        color=colour,
         markersize=4.0,
         markerfacecolor="none",
         label=word,
@@ -170,23 +201,33 @@ def _refuse(
     reason: np.ndarray,
     low: float,
     high: float,
+    *,
+    height: float,
 ) -> None:
-    """Shade what was refused; neighbours with one reason have one word."""
-    last: tuple[float, str] = (-np.inf, "")
-    for a, b, word in zip(begin, end, reason, strict=True):
-        if not np.isfinite(a) or b < low or a > high:
+    """Shade what was refused and write why, once for neighbours with one reason.
+
+    Where there is no room for a word it is left out.
+    """
+    shown = np.flatnonzero(np.isfinite(begin) & (end > low) & (begin < high))
+    begin, end = np.maximum(begin[shown], low), np.minimum(end[shown], high)
+    _shade(axis, begin, end, _REFUSED, 0.15)
+    free, before = low, ""
+    last = -np.inf
+    for a, b, word in zip(begin, end, reason[shown].astype(str), strict=True):
+        width = len(word) * _LETTER * (high - low)
+        told = word == before and a <= last + 0.1
+        last, before = b, word
+        if told or a < free or a + width > high:
             continue
-        axis.axvspan(a, b, color=_REFUSED, alpha=0.15, linewidth=0)
-        if word != last[1] or a > last[0] + 0.1:
-            axis.annotate(
-                str(word),
-                (max(a, low), 1.0),
-                xycoords=("data", "axes fraction"),
-                fontsize=7,
-                color=_REFUSED,
-                va="top",
-            )
-        last = (float(b), str(word))
+        axis.annotate(
+            word,
+            (a, height),
+            xycoords=("data", "axes fraction"),
+            fontsize=7,
+            color=_REFUSED,
+            va="top" if height > 0.5 else "bottom",
+        )
+        free = a + width
 
 
 def plot_tachogram(beats: Beats) -> "Figure":
@@ -215,13 +256,13 @@ def plot_tachogram(beats: Beats) -> "Figure":
     )
     axis.legend(fontsize=8, frameon=False)
     axis.set_xlabel("time, s")
-    axis.set_ylabel("RR, ms")
+    axis.set_ylabel("time between beats, ms")
     figure.suptitle(str(beats.subjects[0]), fontsize="medium")
     return figure
 
 
 def plot_transit(
-    time: PerBeat, pressure: Second, *, time_name: str, pressure_name: str
+    time: RawSamples, pressure: RawSamples, *, time_name: str, pressure_name: str
 ) -> "Figure":
     """Draw a transit or arrival time against pressure, with its correlation.
 
@@ -234,8 +275,11 @@ def plot_transit(
         pressure_name: What the pressure is, e.g. ``"SBP (finger cuff)"``.
 
     Raises:
-        ShapeError: If they are not equally many, or under three beats have both.
+        ShapeError: If they are no real numbers or not equally many, or under three
+            beats have both.
     """
+    time = checked_numbers(time, where="the times")
+    pressure = checked_numbers(pressure, where="the pressures")
     if time.shape != pressure.shape:
         msg = f"times {time.shape} and pressures {pressure.shape}; wanted equally many."
         raise ShapeError(msg)

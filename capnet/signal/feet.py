@@ -8,8 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from capnet.errors import ShapeError
+from capnet.signal.checks import checked_numbers, checked_rate, checked_rows
 from capnet.signal.interpolate import catmull_rom
-from capnet.types import PerBeat, Windows
+from capnet.types import PerBeat, RawSamples, Windows
 
 __all__ = ["pulse_feet"]
 
@@ -41,8 +43,8 @@ def _vertex(rows: Windows, index: np.ndarray) -> tuple[PerBeat, PerBeat]:
 
 
 def pulse_feet(
-    wave: Windows,
-    after: PerBeat,
+    wave: RawSamples,
+    after: RawSamples,
     *,
     sampling_rate: float,
     earliest: float = 0.05,
@@ -65,11 +67,21 @@ def pulse_feet(
     Returns:
         Foot within its row, samples; NaN where there is no rise in that time, where
         the steepest rise lies outside it, or where samples are missing. Shape (beat,).
+
+    Raises:
+        ShapeError: If the waves are no rows of real numbers, or there is not one R
+            peak a row.
+        UnitError: If the sampling rate is no positive number.
     """
+    wave = checked_rows(wave, where="the pulse waves").astype(np.float64)
+    after = checked_numbers(after, where="the R peaks")
+    checked_rate(sampling_rate, least=0.0, where="the pulse wave")
     n_beats, n_times = wave.shape
+    if len(after) != n_beats:
+        msg = f"{n_beats} rows, {len(after)} R peaks; wanted one a row."
+        raise ShapeError(msg)
     if n_beats == 0 or n_times < 4:
         return np.full(n_beats, np.nan)
-    wave = np.where(np.isfinite(wave), wave, np.nan).astype(np.float64)
     # Low and high samples of the search; NaN bounds find nothing.
     low, high = after + earliest * sampling_rate, after + latest * sampling_rate
     time = np.arange(n_times)[None]

@@ -52,7 +52,7 @@ def _convolved(padded: Samples, taps: Taps) -> np.ndarray:
     return out
 
 
-def filter_fir(values: RawSamples, taps: Taps) -> Samples:
+def filter_fir(values: RawSamples, taps: RawSamples) -> Samples:
     """Filter a channel with symmetric taps and no delay.
 
     The ends are continued by their last value, as `LinearPhaseFIR` does.
@@ -67,7 +67,7 @@ def filter_fir(values: RawSamples, taps: Taps) -> Samples:
 
     Raises:
         ShapeError: If the values are no channel.
-        ConfigError: If the taps are even in number or not symmetric.
+        ConfigError: If the taps are no numbers, even in number or not symmetric.
     """
     samples = checked_samples(values, where="the channel to filter")
     taps = checked_taps(taps)
@@ -84,7 +84,7 @@ class FIRStream:
         taps: Coefficients, odd in number and symmetric. Shape (tap,).
 
     Raises:
-        ConfigError: If the taps are even in number or not symmetric.
+        ConfigError: If the taps are no numbers, even in number or not symmetric.
 
     Example:
         >>> import numpy as np
@@ -94,7 +94,7 @@ class FIRStream:
         array([1., 2., 1.])
     """
 
-    def __init__(self, taps: Taps) -> None:
+    def __init__(self, taps: RawSamples) -> None:
         self._taps = checked_taps(taps)
         self._kept = np.zeros(0)
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from capnet.errors import ShapeError
+from capnet.signal.checks import checked_numbers, checked_rows
 from capnet.signal.linear_phase import LinearPhaseFIR
 from capnet.signal.taps import lowpass_taps
-from capnet.types import N_POINTS, BeatWaves, PerBeat, Windows
+from capnet.types import N_POINTS, BeatWaves, RawSamples, Windows
 
 __all__ = [
     "CUTOFF",
@@ -118,7 +119,15 @@ def _shared() -> BeatFrontend:
     return BeatFrontend().eval().requires_grad_(requires_grad=False)
 
 
-def smooth(raw: Windows) -> Windows:
+def _single(values: np.ndarray) -> Tensor:
+    """Return numbers for the graph; what single precision cannot hold is missing."""
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(values.astype(np.float32)).nan_to_num_(
+            nan=torch.nan, posinf=torch.nan, neginf=torch.nan
+        )
+
+
+def smooth(raw: RawSamples) -> Windows:
     """Low-pass windows as the front end does.
 
     Args:
@@ -127,18 +136,22 @@ def smooth(raw: Windows) -> Windows:
     Returns:
         The same, low-passed at 10 Hz; half a filter (0.4 s) around a missing sample
         is missing as well. float32. Shape (beat, time).
+
+    Raises:
+        ShapeError: If the samples are no rows of real numbers.
     """
+    raw = checked_rows(raw, where="the windows")
     if raw.size == 0:
         return np.zeros(raw.shape, dtype=np.float32)
     with torch.inference_mode():
         parts = [
-            _shared().lowpass(torch.from_numpy(raw[i : i + _CHUNK].astype(np.float32)))
+            _shared().lowpass(_single(raw[i : i + _CHUNK]))
             for i in range(0, len(raw), _CHUNK)
         ]
         return torch.cat(parts).numpy()
 
 
-def beats_of_windows(raw: Windows, start: PerBeat, stop: PerBeat) -> BeatWaves:
+def beats_of_windows(raw: RawSamples, start: RawSamples, stop: RawSamples) -> BeatWaves:
     """Run the front end on numpy arrays.
 
     Args:
@@ -151,8 +164,11 @@ def beats_of_windows(raw: Windows, start: PerBeat, stop: PerBeat) -> BeatWaves:
         missing. float32. Shape (beat, 64).
 
     Raises:
-        ShapeError: If start and stop have not one value a row.
+        ShapeError: If the samples are no rows of real numbers, or start and stop have
+            not one value a row.
     """
+    raw = checked_rows(raw, where="the windows", least=1)
+    start, stop = (checked_numbers(x, where="the feet") for x in (start, stop))
     if not len(raw) == len(start) == len(stop):
         msg = (
             f"{len(raw)} windows, {len(start)} starts, {len(stop)} stops; wanted equal."
@@ -161,7 +177,7 @@ def beats_of_windows(raw: Windows, start: PerBeat, stop: PerBeat) -> BeatWaves:
     if len(raw) == 0:
         return np.zeros((0, N_POINTS), dtype=np.float32)
     module = _shared()
-    arrays = [torch.from_numpy(x.astype(np.float32)) for x in (raw, start, stop)]
+    arrays = [_single(x) for x in (raw, start, stop)]
     with torch.inference_mode():
         parts = [
             module(*(x[i : i + _CHUNK] for x in arrays))

@@ -14,9 +14,18 @@ from typing import Final
 import numpy as np
 
 from capnet.errors import ShapeError
+from capnet.signal.checks import checked_numbers, checked_rows
 from capnet.signal.frontend import N_TAPS, RATE, smooth
 from capnet.signal.interpolate import catmull_rom
-from capnet.types import BeatWaves, Flags, Labels, PerBeat, Windows
+from capnet.types import (
+    N_POINTS,
+    BeatWaves,
+    Flags,
+    Labels,
+    PerBeat,
+    RawSamples,
+    Windows,
+)
 
 __all__ = ["LONGEST", "SHORTEST", "judge_beats"]
 
@@ -126,7 +135,8 @@ def _raw_faults(
     scaled = (known - bottom[:, None]) / np.where(constant, 1.0, height)[:, None]
     still = np.abs(np.diff(scaled, axis=1, prepend=np.nan)) < STILL
     hiss = np.where(beat, scaled - smooth(scaled), 0.0)
-    noise = np.sqrt((hiss**2).sum(axis=1) / np.maximum(beat.sum(axis=1), 1))
+    with np.errstate(over="ignore"):  # infinitely noisy is noisy
+        noise = np.sqrt((hiss**2).sum(axis=1) / np.maximum(beat.sum(axis=1), 1))
     ends = np.stack([start, stop], axis=1)
     level = catmull_rom(smooth(scaled), np.where(np.isfinite(ends), ends, 0.0))
     drift = np.abs(level[:, 1] - level[:, 0])
@@ -187,14 +197,14 @@ def _unlike(wave: BeatWaves) -> Flags:
 
 
 def judge_beats(
-    raw: Windows,
-    start: PerBeat,
-    stop: PerBeat,
-    wave: BeatWaves,
+    raw: RawSamples,
+    start: RawSamples,
+    stop: RawSamples,
+    wave: RawSamples,
     *,
     subject: Labels,
-    rr: PerBeat,
-    pat: PerBeat,
+    rr: RawSamples,
+    pat: RawSamples,
 ) -> Labels:
     """Judge beats, one reason each; the first rule that a beat breaks is its reason.
 
@@ -215,8 +225,20 @@ def judge_beats(
         Reasons, empty where the beat is accepted. Shape (beat,).
 
     Raises:
-        ShapeError: If the arrays have not the same number of rows.
+        ShapeError: If the arrays are no real numbers of these shapes, or have not the
+            same number of rows.
     """
+    raw = checked_rows(raw, where="the windows", least=1)
+    wave = checked_rows(wave, where="the beats", least=N_POINTS)
+    start, stop, rr, pat = (
+        checked_numbers(x, where=f"the {name}")
+        for name, x in (
+            ("feet", start),
+            ("ends", stop),
+            ("intervals", rr),
+            ("PAT", pat),
+        )
+    )
     lengths = {len(x) for x in (raw, start, stop, wave, subject, rr, pat)}
     if len(lengths) > 1:
         msg = f"arrays have {sorted(lengths)} rows; wanted the same number in each."

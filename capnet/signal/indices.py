@@ -18,8 +18,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from capnet.errors import ShapeError, UnitError
+from capnet.signal.checks import checked_numbers, checked_rows
 from capnet.signal.feet import pulse_feet
-from capnet.types import Labels, PerBeat, Windows
+from capnet.types import Labels, PerBeat, RawSamples, Windows
 
 __all__ = [
     "Augmentation",
@@ -68,11 +69,6 @@ _BLOCK: Final = 1024
 
 Counts = Int[np.ndarray, " beat"]
 Points = Float[np.ndarray, "beat point"]
-
-# Axes of their own, so that what does not fit is told by `ShapeError`.
-Second = Float[np.ndarray, " second"]
-Third = Float[np.ndarray, " third"]
-Distal = Float[np.ndarray, "distal sample"]
 
 
 class PressureLevels(NamedTuple):
@@ -176,7 +172,11 @@ def _check_pair(first: np.ndarray, second: np.ndarray, *, names: str) -> None:
         raise ShapeError(msg)
 
 
-def form_factor(sbp: PerBeat, dbp: Second, mean: Third) -> PerBeat:
+def _beats(wave: RawSamples) -> Windows:
+    return checked_rows(wave, where="the beats")
+
+
+def form_factor(sbp: RawSamples, dbp: RawSamples, mean: RawSamples) -> PerBeat:
     """Return (MAP - DBP) / PP: where between DBP and SBP the mean lies.
 
     The rule of thumb "a third" is 0.33; in the aorta about 0.45.
@@ -190,12 +190,16 @@ def form_factor(sbp: PerBeat, dbp: Second, mean: Third) -> PerBeat:
         The factor; NaN where the pulse pressure is not positive. Shape (beat,).
 
     Raises:
-        ShapeError: If they are not equally many.
+        ShapeError: If they are no real numbers, or not equally many.
 
     Example:
         >>> form_factor(np.array([120.0]), np.array([80.0]), np.array([96.0]))
         array([0.4])
     """
+    sbp, dbp, mean = (
+        checked_numbers(x, where=f"{name} of the beats")
+        for name, x in (("SBP", sbp), ("DBP", dbp), ("MAP", mean))
+    )
     _check_pair(sbp, dbp, names="SBP and DBP")
     _check_pair(sbp, mean, names="SBP and MAP")
     pulse = sbp - dbp
@@ -204,7 +208,7 @@ def form_factor(sbp: PerBeat, dbp: Second, mean: Third) -> PerBeat:
     return factor
 
 
-def pressure_levels(wave: Windows) -> PressureLevels:
+def pressure_levels(wave: RawSamples) -> PressureLevels:
     """Read SBP, DBP, MAP, PP and form factor of every beat.
 
     Between samples the pressure can be higher by at most its curvature times dt^2 / 8:
@@ -217,7 +221,11 @@ def pressure_levels(wave: Windows) -> PressureLevels:
 
     Returns:
         Its pressures; NaN with a reason where a row has no finite sample or a gap.
+
+    Raises:
+        ShapeError: If the beats are no rows of real numbers.
     """
+    wave = _beats(wave)
     count, reason = _extent(wave)
     usable = np.isin(reason, ["", "the wave is flat"])
     known = np.isfinite(wave) & usable[:, None]
@@ -345,7 +353,7 @@ def _readable(wave: Windows) -> tuple[Counts, Labels, np.ndarray]:
     return count, reason, np.flatnonzero(reason == "")
 
 
-def augmentation(wave: Windows, *, sampling_rate: float) -> Augmentation:
+def augmentation(wave: RawSamples, *, sampling_rate: float) -> Augmentation:
     """Read augmentation pressure and index of every beat of central pressure.
 
     The inflection is a zero of the fourth derivative (Kelly et al. 1989, Circulation
@@ -366,9 +374,11 @@ def augmentation(wave: Windows, *, sampling_rate: float) -> Augmentation:
         finite sample, a gap, or is flat.
 
     Raises:
+        ShapeError: If the beats are no rows of real numbers.
         UnitError: If the sampling rate is too low.
     """
     _check_rate(sampling_rate)
+    wave = _beats(wave)
     count, reason, rows = _readable(wave)
     levels = pressure_levels(wave)
     pressure, time = np.full((2, len(wave)), np.nan)
@@ -401,7 +411,7 @@ def augmentation(wave: Windows, *, sampling_rate: float) -> Augmentation:
     )
 
 
-def ejection_time(pressure: Windows, *, sampling_rate: float) -> EjectionTime:
+def ejection_time(pressure: RawSamples, *, sampling_rate: float) -> EjectionTime:
     """Read the ejection time from aortic pressure: foot to dicrotic notch.
 
     The notch is the sharpest upward bend after the systolic peak. The valve closes
@@ -418,9 +428,11 @@ def ejection_time(pressure: Windows, *, sampling_rate: float) -> EjectionTime:
         beat is flat.
 
     Raises:
+        ShapeError: If the beats are no rows of real numbers.
         UnitError: If the sampling rate is too low.
     """
     _check_rate(sampling_rate)
+    pressure = _beats(pressure)
     count, reason, rows = _readable(pressure)
     time = np.full(len(pressure), np.nan)
     for block in _blocks(rows):
@@ -430,7 +442,7 @@ def ejection_time(pressure: Windows, *, sampling_rate: float) -> EjectionTime:
     return EjectionTime(time, np.where(lost, "no dicrotic notch", reason))
 
 
-def ejection_time_of_flow(flow: Windows, *, sampling_rate: float) -> EjectionTime:
+def ejection_time_of_flow(flow: RawSamples, *, sampling_rate: float) -> EjectionTime:
     """Read the ejection time from aortic flow: 2 % of its peak to its zero crossing.
 
     Args:
@@ -443,9 +455,11 @@ def ejection_time_of_flow(flow: Windows, *, sampling_rate: float) -> EjectionTim
         finite sample, a gap, or is flat. Shape (beat,).
 
     Raises:
+        ShapeError: If the beats are no rows of real numbers.
         UnitError: If the sampling rate is too low.
     """
     _check_rate(sampling_rate)
+    flow = _beats(flow)
     count, reason, rows = _readable(flow)
     time = np.full(len(flow), np.nan)
     for block in _blocks(rows):
@@ -486,7 +500,7 @@ def _periodic(
     return read
 
 
-def pulse_amplification(peripheral: PerBeat, central: Second) -> PerBeat:
+def pulse_amplification(peripheral: RawSamples, central: RawSamples) -> PerBeat:
     """Return peripheral over central pulse pressure.
 
     Args:
@@ -497,19 +511,22 @@ def pulse_amplification(peripheral: PerBeat, central: Second) -> PerBeat:
         The ratio; NaN where the central one is not positive. Shape (beat,).
 
     Raises:
-        ShapeError: If they are not equally many.
+        ShapeError: If they are no real numbers, or not equally many.
 
     Example:
         >>> pulse_amplification(np.array([48.0]), np.array([32.0]))
         array([1.5])
     """
+    peripheral, central = (
+        checked_numbers(x, where="the pulse pressures") for x in (peripheral, central)
+    )
     _check_pair(peripheral, central, names="peripheral and central pulse pressure")
     ratio: PerBeat = peripheral / np.where(central > 0.0, central, np.nan)
     return ratio
 
 
 def transit_time(
-    proximal: Windows, distal: Distal, *, sampling_rate: float
+    proximal: RawSamples, distal: RawSamples, *, sampling_rate: float
 ) -> TransitTime:
     """Read the foot-to-foot transit time between two waves of the same beats.
 
@@ -530,10 +547,11 @@ def transit_time(
         samples are missing.
 
     Raises:
-        ShapeError: If the two are not of one shape.
+        ShapeError: If the two are no rows of real numbers, or not of one shape.
         UnitError: If the sampling rate is too low.
     """
     _check_rate(sampling_rate)
+    proximal, distal = _beats(proximal), _beats(distal)
     _check_pair(proximal, distal, names="the proximal and the distal wave")
     count, reason, _ = _readable(proximal)
     other, why, _ = _readable(distal)
@@ -574,7 +592,7 @@ def _transit(near: Windows, far: Windows, n: Counts, sampling_rate: float) -> Pe
     return time
 
 
-def pulse_wave_velocity(distance: PerBeat, time: Second) -> PerBeat:
+def pulse_wave_velocity(distance: RawSamples, time: RawSamples) -> PerBeat:
     """Return distance over transit time, m/s.
 
     Args:
@@ -585,12 +603,16 @@ def pulse_wave_velocity(distance: PerBeat, time: Second) -> PerBeat:
         NaN where distance or time is not positive. Shape (beat,).
 
     Raises:
-        ShapeError: If they are not equally many.
+        ShapeError: If they are no real numbers, or not equally many.
 
     Example:
         >>> pulse_wave_velocity(np.array([0.5]), np.array([0.0625]))
         array([8.])
     """
+    distance, time = (
+        checked_numbers(x, where=f"the {name}")
+        for name, x in (("distances", distance), ("times", time))
+    )
     _check_pair(distance, time, names="distance and time")
     forward = (distance > 0.0) & (time > 0.0)
     speed: PerBeat = distance / np.where(forward, time, np.nan)

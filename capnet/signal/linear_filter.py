@@ -31,9 +31,12 @@ class LinearFilter:
         delay: Samples of x after t that are used: y comes before x by up to that.
         offset: In the unit of y.
         rmse: Root mean square of what the filter left over of y when it was fitted, in
-            its unit.
-        explained: 1 - variance left over / variance of y; NaN when y did not vary.
+            its unit; known to some 1e-8 of the size of y.
+        explained: 1 - variance left over / variance of y; NaN when y did not vary. With
+            few times a tap it flatters: hold recordings out to know.
         count: Times that were fitted.
+        rank: How many combinations of taps x determined, at most their number. The
+            others, which x left open (it hardly moved there), are zero.
     """
 
     taps: Taps
@@ -42,6 +45,7 @@ class LinearFilter:
     rmse: float
     explained: float
     count: int
+    rank: int
 
     def apply(self, x: RawSamples) -> Channel:
         """Filter a channel, or rows each for itself.
@@ -126,7 +130,7 @@ def fit_fir(
             "or fewer taps."
         )
         raise ShapeError(msg)
-    taps, constant = _solved(square / count, product / count, ridge=ridge)
+    taps, constant, rank = _solved(square / count, product / count, ridge=ridge)
     solution = np.append(taps, constant)
     left = energy - 2.0 * solution @ product + solution @ square @ solution
     variance = energy / count - (product[-1] / count) ** 2
@@ -139,19 +143,22 @@ def fit_fir(
         rmse=error**0.5,
         explained=1.0 - error / variance if varies else float("nan"),
         count=count,
+        rank=rank,
     )
 
 
 def _solved(
     square: np.ndarray, product: np.ndarray, *, ridge: float
-) -> tuple[np.ndarray, float]:
+) -> tuple[np.ndarray, float, int]:
     """Solve the normal equations; the offset is free and pays no ridge."""
     mean, target = square[-1, :-1], product[-1]
     covariance = square[:-1, :-1] - np.outer(mean, mean)
     size = float(np.trace(covariance)) / len(covariance)
     covariance = covariance + ridge * size * np.eye(len(covariance))
-    taps = np.linalg.lstsq(covariance, product[:-1] - mean * target, rcond=None)[0]
-    return taps, float(target - taps @ mean)
+    taps, _, rank, _ = np.linalg.lstsq(
+        covariance, product[:-1] - mean * target, rcond=None
+    )
+    return taps, float(target - taps @ mean), int(rank)
 
 
 def _rows(values: RawSamples, where: str) -> list[np.ndarray]:

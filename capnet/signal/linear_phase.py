@@ -2,7 +2,8 @@
 
 from torch import Tensor, as_tensor, float32, nn
 
-from capnet.signal.taps import Taps, checked_taps
+from capnet.signal.taps import checked_taps
+from capnet.types import RawSamples
 
 __all__ = ["LinearPhaseFIR"]
 
@@ -17,12 +18,12 @@ class LinearPhaseFIR(nn.Module):
         taps: Coefficients, odd and symmetric. Shape (tap,).
 
     Raises:
-        ConfigError: If the taps are even in number or not symmetric.
+        ConfigError: If the taps are no numbers, even in number or not symmetric.
     """
 
     taps: Tensor
 
-    def __init__(self, taps: Taps) -> None:
+    def __init__(self, taps: RawSamples) -> None:
         super().__init__()
         taps = checked_taps(taps)
         # The taps follow from the design, so they are no part of the weights.

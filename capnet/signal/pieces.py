@@ -129,7 +129,8 @@ def pieces_of(
         margin: On both sides of each, s; `MARGIN` by default.
 
     Yields:
-        Pieces in the order of time. One part is read ahead.
+        Pieces in the order of time, none of those without a sample of any channel. One
+        part is read ahead.
 
     Raises:
         ConfigError: If the length is not above the margin, or the margin negative.
@@ -173,6 +174,13 @@ def _pieces(
             last = part is None and known <= stop
             if not (last or known >= stop + margin or part is None):
                 break
+            if not any(
+                channel.start < stop + margin and channel.stop > start - margin
+                for channel in channels.values()
+            ):  # on to the next channel, which may begin years later
+                later = min(c.start for c in channels.values() if c.start > start)
+                number = max(number + 1, math.floor((later - margin) / length))
+                continue
             cut = {
                 name: channel.cut(start - margin, stop + margin)
                 for name, channel in channels.items()

@@ -18,6 +18,9 @@ _HALF_WIDTH: Final = 1.0
 _LENGTH: Final = 1.65
 """Seconds of filter: the notch's flank (Hamming, 3.3 / length) is then 2 Hz wide."""
 
+_FASTEST: Final = 2e4
+"""Hz; beyond it there are hundreds of harmonics, and nothing of a heart."""
+
 _MAINS: Final = (45.0, 65.0)
 """Hz; mains are 50 or 60 Hz, generators stray from that."""
 
@@ -29,14 +32,14 @@ def powerline_taps(*, sampling_rate: float, mains: float) -> Taps:
     passes unchanged.
 
     Args:
-        sampling_rate: Hz, more than twice the mains frequency.
+        sampling_rate: Hz, more than twice the mains frequency, at most 20,000.
         mains: 50 or 60 Hz as the country has it (45 to 65).
 
     Returns:
         Coefficients in float64, symmetric, sum 1; 1.65 s long. Shape (tap,).
 
     Raises:
-        UnitError: If the sampling rate is too low for the mains.
+        UnitError: If the sampling rate is too low for the mains, or too high.
         ConfigError: If the mains frequency is not one.
     """
     if not _MAINS[0] <= mains <= _MAINS[1]:
@@ -49,6 +52,12 @@ def powerline_taps(*, sampling_rate: float, mains: float) -> Taps:
             f"the channel is sampled at {rate:g} Hz; wanted more than {2 * mains:g} "
             f"Hz. At this rate the hum looks like another frequency, and no "
             "filter can tell it from the signal."
+        )
+        raise UnitError(msg)
+    if rate > _FASTEST:
+        msg = (
+            f"the channel is sampled at {rate:g} Hz; wanted at most {_FASTEST:g} Hz. "
+            "Resample it first."
         )
         raise UnitError(msg)
     half = round(_LENGTH * rate / 2.0)
@@ -76,7 +85,7 @@ def remove_powerline(
 
     Args:
         values: The channel, any unit, NaN where missing. Shape (time,).
-        sampling_rate: Hz, more than twice the mains frequency.
+        sampling_rate: Hz, more than twice the mains frequency, at most 20,000.
         mains: 50 or 60 Hz as the country has it (45 to 65).
 
     Returns:
@@ -85,7 +94,7 @@ def remove_powerline(
 
     Raises:
         ShapeError: If the values are no channel.
-        UnitError: If the sampling rate is too low for the mains.
+        UnitError: If the sampling rate is too low for the mains, or too high.
         ConfigError: If the mains frequency is not one.
     """
     samples = checked_samples(values, where="the channel with hum")

@@ -5,8 +5,10 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from capnet.errors import ShapeError
+from capnet.signal.checks import checked_numbers, checked_rate, checked_samples
 from capnet.signal.frontend import LEAST_RATE
-from capnet.types import PerBeat, Samples
+from capnet.types import RawSamples, Samples
 
 __all__ = ["BeatPressures", "beat_pressures", "implausible_pressures", "judge_pressure"]
 
@@ -48,7 +50,9 @@ BEAT_PP: Final = (10.0, 160.0)
 """mmHg, single beats: wider than for the channel, as beats vary."""
 
 
-def beat_pressures(values: Samples, start: PerBeat, stop: PerBeat) -> BeatPressures:
+def beat_pressures(
+    values: RawSamples, start: RawSamples, stop: RawSamples
+) -> BeatPressures:
     """Read SBP, DBP and MAP of every beat: maximum, minimum, mean of its samples.
 
     Args:
@@ -59,11 +63,23 @@ def beat_pressures(values: Samples, start: PerBeat, stop: PerBeat) -> BeatPressu
     Returns:
         SBP, DBP, MAP, mmHg; NaN for a beat with a missing sample or boundary.
         Shape (beat, 3).
+
+    Raises:
+        ShapeError: If the values are no channel, or start and stop are not one number
+            a beat each.
     """
+    values = checked_samples(values, where="the pressure")
+    start, stop = (checked_numbers(x, where="the feet") for x in (start, stop))
+    if len(start) != len(stop):
+        msg = f"{len(start)} beats begin and {len(stop)} end; wanted equally many."
+        raise ShapeError(msg)
     known = np.isfinite(start) & np.isfinite(stop)
     answer = np.full((len(start), 3), np.nan)
-    first = np.ceil(start[known]).astype(np.int64)
-    last = np.ceil(stop[known]).astype(np.int64)
+    # Beyond both ends it does not matter where.
+    first, last = (
+        np.ceil(np.clip(x[known], -2.0, len(values) + 2.0)).astype(np.int64)
+        for x in (start, stop)
+    )
     inside = (first >= 0) & (last <= len(values)) & (last - first >= 2)
     rows = np.flatnonzero(known)[inside]
     for row, a, b in zip(rows, first[inside], last[inside], strict=True):
@@ -100,7 +116,7 @@ def _flat_share(values: Samples, *, run: int) -> float:
     return float(lengths[lengths >= run].sum() / len(values))
 
 
-def judge_pressure(values: Samples, sampling_rate: float) -> str:
+def judge_pressure(values: RawSamples, sampling_rate: float) -> str:
     """Say why a whole pressure channel cannot be used; empty if it can.
 
     Windows of 2.5 s are read for maximum, minimum and mean, and their medians are
@@ -113,7 +129,13 @@ def judge_pressure(values: Samples, sampling_rate: float) -> str:
 
     Returns:
         The reason, or "".
+
+    Raises:
+        ShapeError: If the values are no channel.
+        UnitError: If the sampling rate is no positive number.
     """
+    values = checked_samples(values, where="the pressure")
+    checked_rate(sampling_rate, least=0.0, where="the pressure")
     if sampling_rate < LEAST_RATE:
         return (
             f"the pressure is sampled at {sampling_rate:g} Hz, wanted at least "

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import find_peaks
 
-from capnet.types import Samples
+from capnet.signal.checks import checked_rate, checked_samples
+from capnet.types import RawSamples
 
 __all__ = ["Rises", "steep_rises"]
 
@@ -26,7 +27,7 @@ _REFRACTORY: Final = 0.3
 """Seconds between two pulses, at least (200 bpm)."""
 
 
-def steep_rises(wave: Samples, *, sampling_rate: float) -> Rises:
+def steep_rises(wave: RawSamples, *, sampling_rate: float) -> Rises:
     """Find the steepest point of every upstroke.
 
     Args:
@@ -36,7 +37,13 @@ def steep_rises(wave: Samples, *, sampling_rate: float) -> Rises:
 
     Returns:
         Positions, samples, ascending; empty where nothing rises. Shape (rise,).
+
+    Raises:
+        ShapeError: If the wave is no channel.
+        UnitError: If the sampling rate is no positive number.
     """
+    wave = checked_samples(wave, where="the pulse wave")
+    checked_rate(sampling_rate, least=0.0, where="the pulse wave")
     slope = np.nan_to_num(np.gradient(wave)) if len(wave) > 1 else np.zeros(len(wave))
     width = max(1, round(_BLOCK * sampling_rate))
     n_blocks = -(-len(slope) // width)

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from scipy.signal import firwin
 
 from capnet.errors import ConfigError
+from capnet.types import RawSamples
 
 __all__ = ["Taps", "bandpass_taps", "checked_taps", "highpass_taps", "lowpass_taps"]
 
@@ -95,15 +96,23 @@ def bandpass_taps(
     return taps
 
 
-def checked_taps(taps: Taps) -> Taps:
+def checked_taps(taps: RawSamples) -> Taps:
     """Return taps of a linear-phase filter as float64.
 
     Args:
         taps: Coefficients. Shape (tap,).
 
     Raises:
-        ConfigError: If they are even in number, not symmetric or not finite.
+        ConfigError: If they are no real numbers, even in number, not symmetric or not
+            finite.
     """
+    taps = np.asarray(taps)
+    if taps.ndim != 1 or taps.dtype.kind not in "iuf":
+        msg = (
+            f"taps have shape {taps.shape} and type {taps.dtype}; wanted real numbers "
+            "of shape (tap,)."
+        )
+        raise ConfigError(msg)
     if len(taps) % 2 == 0 or not np.array_equal(taps, taps[::-1]):
         msg = f"{len(taps)} taps; wanted an odd number, symmetric (linear phase)."
         raise ConfigError(msg)

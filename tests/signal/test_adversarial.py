@@ -4,27 +4,34 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capnet.errors import ShapeError
-from tests.signal.adversarial import (
-    arrays,
-    bad_shapes,
-    call,
-    existing_calls,
-    survives,
-)
+from capnet.signal.checks import checked_numbers, checked_rows
+from tests.signal.adversarial import CALLS, WITHOUT, call, drawn, public, survives
 
-MAX_EXAMPLES = 30
-"""Arrays a function; `benchmarks/signal_filters.py` takes 2,000."""
+FAST = [name for name, asked in CALLS.items() if not asked.slow]
+SLOW = [name for name, asked in CALLS.items() if asked.slow]
+
+# `benchmarks/signal_adversarial.py` takes 2,000 arrays a function.
+few = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=20)
 
 
-@pytest.mark.parametrize("name", existing_calls())
-@settings(
-    max_examples=MAX_EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.differing_executors],
-)
-@given(values=st.one_of(arrays(), arrays(), arrays(), bad_shapes()))
-def test_every_function_survives(name, values):
-    call(name, values)
+def test_every_public_function_is_called():
+    called = {name.split(",")[0] for name in CALLS}
+    assert called | WITHOUT == public()
+    assert not called & WITHOUT
+
+
+@pytest.mark.parametrize("name", FAST)
+@few
+@given(data=st.data())
+def test_every_function_survives(name, data):
+    call(name, data.draw(drawn(name)))
+
+
+@pytest.mark.parametrize("name", SLOW)
+@settings(few, max_examples=5)
+@given(data=st.data())
+def test_every_slow_function_survives(name, data):
+    call(name, data.draw(drawn(name)))
 
 
 BAD_FUNCTIONS = {
@@ -72,3 +79,15 @@ def test_a_refusal_is_an_answer():
         raise ShapeError(msg)
 
     assert survives(refuse, np.zeros(0)) is None
+
+
+def test_doors_keep_what_is_a_number():
+    single = np.ones((2, 3), dtype=np.float32)
+    assert checked_rows(single, where="x") is single
+    whole = checked_rows(np.array([[200, 100]], dtype=np.uint8), where="x")
+    assert whole.dtype == np.float64
+    assert whole[0, 1] - whole[0, 0] == -100.0
+    found = checked_numbers(np.array([1.0, np.inf]), where="x")
+    np.testing.assert_array_equal(found, [1.0, np.nan])
+    with pytest.raises(ShapeError, match="time >= 4"):
+        checked_rows(single, where="x", least=4)

@@ -45,3 +45,19 @@ def test_impossible_cut_offs_are_refused():
             remove_baseline(TIME, sampling_rate=RATE, cutoff=cutoff)
     with pytest.raises(UnitError, match="never assumes"):
         remove_baseline(TIME, sampling_rate=-1.0)
+
+
+def test_a_filter_without_end_is_refused():
+    with pytest.raises(ConfigError, match="Resample the channel first"):
+        remove_baseline(np.zeros(9), sampling_rate=1e6, cutoff=0.5)
+
+
+def test_gain_at_the_edges_is_as_documented():
+    pulse = np.zeros(3001)
+    pulse[1500] = 1.0
+    taps = remove_baseline(pulse, sampling_rate=RATE)
+    turns = 2.0 * np.pi * np.arange(-1500, 1501) / RATE
+    gain = [20.0 * np.log10(abs(np.cos(f * turns) @ taps)) for f in (0.25, 0.6, 0.75)]
+    assert gain[0] < -52.0
+    assert gain[1] == pytest.approx(-1.75, abs=0.05)  # 36 bpm
+    assert gain[2] == pytest.approx(0.0, abs=0.025)  # 45 bpm

@@ -112,3 +112,41 @@ def test_transit_against_pressure():
         plot_transit(time, pressure[1:], **names)
     with pytest.raises(ShapeError, match="at least 3"):
         plot_transit(time[:2], pressure[:2], **names)
+
+
+def test_words_and_legends_do_not_lie_over_each_other(record):
+    beats, verdicts = beats_of(record), judge_windows(record)
+    reasons = np.where(np.arange(len(beats)) % 2, "one thing", "another thing")
+    crowded = replace(beats, accepted=np.zeros(len(beats), np.bool_), reason=reasons)
+    figure = plot_record(record, beats=crowded, verdicts=verdicts)
+    figure.draw_without_rendering()
+    page = figure.bbox
+    assert any(len(axis.texts) > 3 for axis in figure.axes)
+    for axis in figure.axes:
+        boxes = [text.get_window_extent() for text in axis.texts]
+        for k, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[:k])
+            assert page.x0 <= box.x0
+            assert box.x1 <= page.x1
+        label = axis.yaxis.label.get_window_extent()
+        assert page.x0 <= label.x0
+        legend = axis.get_legend()
+        if legend is not None:
+            assert legend.get_window_extent().y0 >= axis.get_window_extent().y1 - 5.0
+
+
+def test_many_gaps_are_one_drawing():
+    values = np.sin(np.arange(40_000) / 20.0)
+    values[::40] = np.nan
+    figure = plot_record(Record("x", {"PPG": Signal(values, 125.0, "NU")}))
+    (axis,) = figure.axes
+    (gaps,) = axis.collections
+    assert len(gaps.get_paths()) == 1000
+    assert len(axis.patches) == 0
+
+
+def test_nothing_is_lost_at_the_end_of_a_long_channel():
+    values = np.zeros(20 * _MOST + 7)
+    values[-1] = 5.0
+    figure = plot_record(Record("x", {"PPG": Signal(values, 125.0, "NU")}))
+    assert np.nanmax(figure.axes[0].lines[0].get_ydata()) == 5.0

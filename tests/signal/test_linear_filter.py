@@ -149,3 +149,16 @@ def test_a_few_people_make_a_transfer_function(shared_data, site, low, high):
     left = np.stack([found.apply(a) - b for a, b in zip(x[5:], y[5:], strict=True)])
     error = np.sqrt(np.nanmean(left**2, axis=1)).mean()
     assert low < error < high
+
+
+def test_what_the_input_leaves_open_is_told():
+    rng = np.random.default_rng(4)
+    time = np.arange(3000) / 125.0
+    tone = np.sin(2.0 * np.pi * 1.2 * time)
+    found = fit_fir(tone, np.roll(tone, 3), n_taps=20)
+    assert found.rank == 2  # a sine and a cosine
+    assert np.abs(found.taps).max() < 1.0  # the smallest taps that do
+    assert fit_fir(np.ones(300), rng.standard_normal(300), n_taps=5).rank == 0
+    noise = rng.standard_normal(3000)
+    assert fit_fir(noise, np.roll(noise, 3), n_taps=20).rank == 20
+    assert fit_fir(tone, np.roll(tone, 3), n_taps=20, ridge=1e-3).rank == 20

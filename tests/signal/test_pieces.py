@@ -124,3 +124,16 @@ def test_parts_that_do_not_follow_each_other_are_refused():
 def test_pieces_that_cannot_be_are_refused(length, margin):
     with pytest.raises(ConfigError, match="margins"):
         pieces_of(_record(), length=length, margin=margin)
+
+
+def test_years_between_two_channels_are_skipped():
+    channels = {
+        "a": Signal(np.ones(1000), 1.0, "NU"),
+        "b": Signal(np.ones(1000), 1.0, "NU", start=1e9),
+    }
+    found = list(pieces_of(Record("x", channels), length=100.0, margin=10.0))
+    assert len(found) < 25
+    assert [piece.first for piece in found].count(True) == 1
+    assert [piece.last for piece in found] == [False] * (len(found) - 1) + [True]
+    inner = [piece.record.channels["b"] for piece in found if piece.start >= 1e9]
+    assert sum(np.isfinite(part.values[:100]).sum() for part in inner) >= 1000

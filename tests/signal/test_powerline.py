@@ -50,3 +50,8 @@ def test_folded_hum_is_refused():
         remove_powerline(np.ones(500), sampling_rate=100.0, mains=50.0)
     with pytest.raises(ConfigError, match="50 or 60 Hz"):
         remove_powerline(np.ones(500), sampling_rate=500.0, mains=5.0)
+
+
+def test_a_rate_without_end_is_refused():
+    with pytest.raises(UnitError, match="at most 20000 Hz"):
+        powerline_taps(sampling_rate=1e6, mains=50.0)

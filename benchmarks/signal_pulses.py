@@ -15,9 +15,10 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import neurokit2 as nk
 import numpy as np
@@ -33,9 +34,12 @@ from capnet.hemodynamics.motion import motion
 from capnet.hemodynamics.strips import Strip
 from capnet.hemodynamics.trains import Train
 from capnet.records import Record, Signal
+from capnet.signal.arrival import Arrival
+from capnet.signal.beats import beats_of
 from capnet.signal.fiducials import FIDUCIALS, find_fiducials
 from capnet.signal.indices import ejection_time
-from capnet.signal.pulses import find_pulses
+from capnet.signal.pulses import find_pulses, smoothed
+from capnet.signal.rises import steep_rises
 from capnet.signal.rpeaks import r_peaks
 from capnet.signal.synchrony import judge_synchrony
 from capnet.signal.tachogram import heart_rate
@@ -476,6 +480,79 @@ def patients(console: Console, data: Path) -> None:
     )
 
 
+def followed(console: Console, strips: list[Strip], data: Path) -> None:
+    """Print how many beats the gate accepts where a monitor delays the pulse.
+
+    Beside it: the search where anatomy has the pulse alone, and that without the ECG.
+    """
+    anatomy = patch(
+        "capnet.signal.events.usual_arrival", lambda *_, **__: Arrival(0.0, "")
+    )
+    table = Table(
+        *("record", "beats", "accepted, fixed search, %", "follows, %", "no ECG, %"),
+        *("PAT known, %", "median PAT, ms"),
+    )
+    groups = {name: [record] for name, record in monitors(data).items()}
+    people = strips[:12]
+    for late in (0.0, 0.15, 0.3, 0.6, 1.0):
+        groups[f"{len(people)} virtual, {1e3 * late:.0f} ms later"] = [
+            _later(strip.record(), late) for strip in people
+        ]
+    for name, records in groups.items():
+        with anatomy:
+            fixed = [beats_of(record).accepted for record in records]
+        found = [beats_of(record) for record in records]
+        free = [beats_of(_without_ecg(record)).accepted for record in records]
+        accepted = np.concatenate([beats.accepted for beats in found])
+        pat = np.concatenate([beats.features["pat"] for beats in found])[accepted]
+        known = np.isfinite(pat)
+        table.add_row(
+            *(name, f"{len(accepted)}", _percent(np.concatenate(fixed))),
+            *(_percent(accepted), _percent(np.concatenate(free)), _percent(known)),
+            f"{1e3 * np.median(pat[known]):.0f}" if known.any() else "-",
+        )
+    console.print(table)
+
+
+def _percent(flags: np.ndarray) -> str:
+    return f"{100.0 * float(np.mean(flags)):.1f}" if len(flags) else "-"
+
+
+def _later(record: Record, late: float) -> Record:
+    """Return the record as a monitor shows it that delays the PPG, s."""
+    name = str(record.find("ppg"))
+    light = record.signal(name)
+    moved = replace(light, start=light.start + late)
+    return replace(record, channels=dict(record.channels) | {name: moved})
+
+
+def _without_ecg(record: Record) -> Record:
+    name = str(record.find("ppg"))
+    return replace(record, channels={name: record.signal(name)})
+
+
+def without_ecg(console: Console, strips: list[Strip]) -> None:
+    """Print what a free search finds beside steep rises, without any ECG."""
+    table = Table("PPG, no ECG", "finder", "F1", "recall", "precision")
+    for what in ("clean", "10 dB, motion", "5 dB, motion"):
+        ours, steep = Score(), Score()
+        for row, strip in enumerate(strips):
+            wave = strip.channels["ppg"].values.astype(np.float64)
+            at = find_pulses(wave, sampling_rate=RATE, r_peaks=strip.beats.r_peak).rise
+            if what != "clean":
+                below = float(what.split(" ", 1)[0])
+                wave = with_noise(wave, row + 1, below=below)
+            ours.add(find_pulses(wave, sampling_rate=RATE).rise, at)
+            low = smoothed(wave, sampling_rate=RATE)
+            steep.add(steep_rises(low, sampling_rate=RATE) / RATE, at)
+        for name, score in (("find_pulses", ours), ("steep_rises", steep)):
+            recall, precision = score.hit / score.true, score.hit / score.found
+            table.add_row(
+                *(what, name, f"{score.f1:.4f}", f"{recall:.4f}", f"{precision:.4f}")
+            )
+    console.print(table)
+
+
 def alike(off: np.ndarray) -> str:
     """Return how many of the rates that are known lie within 1 bpm, %."""
     known = off[np.isfinite(off)]
@@ -534,6 +611,8 @@ def report(console: Console, *, quick: bool, data: Path) -> None:
         arrival(console, strips)
         synchronies(console, people)
         points(console, strips)
+        without_ecg(console, strips)
+        followed(console, strips, data)
         speed(console, strips, quick=quick)
         patients(console, data)
 

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from capnet.signal.frontend import N_TAPS, RATE
+from capnet.signal.sampling import N_TAPS, RATE
 from capnet.types import N_POINTS
 
 __all__ = ["INPUTS", "MARGIN", "OPSET", "OUTPUTS", "SAMPLING_RATE", "Port"]

@@ -6,9 +6,9 @@ import numpy as np
 
 from capnet.errors import ShapeError
 from capnet.signal.checks import checked_numbers, checked_rows
-from capnet.signal.frontend import RATE
 from capnet.signal.indices import augmentation
 from capnet.signal.interpolate import catmull_rom
+from capnet.signal.sampling import RATE
 from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, RawSamples
 
 __all__ = ["Widths", "augmentation_of_beats", "pulse_widths"]

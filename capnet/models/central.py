@@ -16,7 +16,8 @@ from capnet.models.bilstm import BiLSTM
 from capnet.models.estimator import answerable
 from capnet.prediction import Prediction
 from capnet.records import Beats
-from capnet.signal.frontend import RATE, BeatFrontend
+from capnet.signal.frontend import BeatFrontend
+from capnet.signal.sampling import RATE
 from capnet.types import Role
 
 __all__ = ["BeatTensors", "CentralPressureModel", "covariates_of"]

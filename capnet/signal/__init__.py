@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from capnet.signal.feet import pulse_feet
     from capnet.signal.fiducials import FIDUCIALS, Fiducial, Fiducials, find_fiducials
     from capnet.signal.fir import FIRStream, filter_fir
-    from capnet.signal.frontend import RATE, BeatFrontend, beats_of_windows, smooth
+    from capnet.signal.frontend import BeatFrontend, beats_of_windows, smooth
     from capnet.signal.gaps import Filled, fill_gaps
     from capnet.signal.gate import judge_beats
     from capnet.signal.grid import on_grid
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from capnet.signal.resampling import resample
     from capnet.signal.rises import steep_rises
     from capnet.signal.rpeaks import r_peaks
+    from capnet.signal.sampling import RATE
     from capnet.signal.synchrony import Synchrony, judge_synchrony
     from capnet.signal.tachogram import HeartRates, heart_rate
     from capnet.signal.taps import bandpass_taps, highpass_taps, lowpass_taps
@@ -150,7 +151,7 @@ _HOMES = {
     "CORRUPTIONS": "corruptions",
     "FIDUCIALS": "fiducials",
     "FORM_FACTORS": "calibration",
-    "RATE": "frontend",
+    "RATE": "sampling",
     "Averages": "calibration",
     "BeatFrontend": "frontend",
     "Calibrated": "calibration",

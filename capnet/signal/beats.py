@@ -8,12 +8,14 @@ import numpy as np
 
 from capnet.errors import RecordError, UnitError
 from capnet.records import Beats, Record, Signal
-from capnet.signal.events import cut, events_of, feet_after
-from capnet.signal.frontend import LEAST_RATE, N_TAPS, RATE, beats_of_windows
+from capnet.signal.events import cut, events_of, feet_and_verdict
+from capnet.signal.frontend import beats_of_windows
 from capnet.signal.gate import LONGEST, judge_beats
 from capnet.signal.grid import on_grid
 from capnet.signal.line import abp_verdict, line_on_grid, line_waves, smoothed
 from capnet.signal.pieces import Piece, pieces_of
+from capnet.signal.sampling import LEAST_RATE, N_TAPS, RATE
+from capnet.signal.transit import ARRIVAL
 from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, Windows
 
 __all__ = ["beats_in", "beats_of", "beats_of_pieces"]
@@ -80,12 +82,12 @@ def beats_of(
 ) -> Beats:
     """Cut a record into beats, one row for every pair of heart beats.
 
-    R peaks of the ECG (or, without ECG, the steep rises of the PPG) say where to look
-    for the pulse feet; the front end makes 64 points from foot to foot; the gate says
-    which beats to believe. Refused beats stay, with the reason. An arterial pressure
-    becomes ``waves["abp"]`` (foot to foot of its own pulse, mmHg, NaN where a beat of
-    it cannot be used); one that `abp_verdict` refuses is left out. Long records are
-    handled in pieces of ten minutes: what is usual is what is usual around a beat.
+    R peaks of the ECG (or, without ECG, the pulses of the PPG themselves) say where to
+    look for the pulse feet; the front end makes 64 points from foot to foot; the gate
+    says which beats to believe. Refused beats stay, with the reason. An arterial
+    pressure becomes ``waves["abp"]`` (foot to foot of its own pulse, mmHg, NaN where a
+    beat of it cannot be used); one that `abp_verdict` refuses is left out. Long records
+    are handled in pieces of ten minutes: what is usual is what is usual around a beat.
 
     Args:
         record: The record, with a PPG.
@@ -94,11 +96,13 @@ def beats_of(
         abp: Name of the arterial pressure; likewise.
 
     Returns:
-        Beats with features ``pat`` (s, NaN without ECG), ``hr`` (bpm) and ``rr`` (s)
-        from the heart beats, ``r_peak`` (s since the start of the record, NaN without
-        ECG), ``cuff_map`` (mmHg, NaN where the reading has no mean). Where no foot was
-        found, ``time`` is the R peak plus the median PAT. A piece whose ECG cannot be
-        read is cut at the pulses alone.
+        Beats with features ``pat`` (s, NaN without ECG, and where the delay between
+        the channels is none that a body has, see `capnet.signal.arrival`: no beat is
+        refused for that), ``hr`` (bpm) and ``rr`` (s) from the heart beats, ``r_peak``
+        (s since the start of the record, NaN without ECG), ``cuff_map`` (mmHg, NaN
+        where the reading has no mean). Where no foot was found, ``time`` is the R peak
+        plus the median delay. A piece whose ECG cannot be read is cut at the pulses
+        alone.
 
     Raises:
         RecordError: If there is no PPG, a named channel is missing, the ECG cannot be
@@ -215,7 +219,7 @@ def _of_piece(record: Record, names: _Names) -> _Found:
             or f"{len(events.after)} heart beats found in the pulse wave; wanted at "
             "least 2. Pass another channel with ppg=...",
         )
-    feet = feet_after(smooth, events)
+    feet, verdict = feet_and_verdict(smooth, events)
     known = np.isfinite(feet)
     delay = np.median((feet - events.after)[known]) if known.any() else 0.2 * RATE
     expected = np.where(known, feet, events.after + delay)
@@ -226,7 +230,9 @@ def _of_piece(record: Record, names: _Names) -> _Found:
     wave = beats_of_windows(raw, begin, end)
     rr = np.diff(events.after) / RATE
     unknown = np.full(len(rr), np.nan)
-    pat = (feet - events.after)[:-1] / RATE if events.from_ecg else unknown
+    told = events.from_ecg and not verdict
+    late = (feet - events.after)[:-1] / RATE
+    pat = np.where(late <= ARRIVAL[1], late, np.nan) if told else unknown
     subject = np.full(len(rr), record.subject)
     reason = judge_beats(raw, begin, end, wave, subject=subject, rr=rr, pat=pat)
     accepted = reason == ""

@@ -7,20 +7,18 @@ import numpy as np
 
 from capnet.errors import RecordError
 from capnet.records import Record
+from capnet.signal.arrival import GATE, pulse_of_each, usual_arrival
 from capnet.signal.feet import pulse_feet
-from capnet.signal.frontend import RATE
-from capnet.signal.rises import steep_rises
+from capnet.signal.pulses import free_pulses
 from capnet.signal.rpeaks import r_peaks
+from capnet.signal.sampling import RATE
 from capnet.types import PerBeat, Samples
 
-__all__ = ["Events", "cut", "events_of", "feet_after"]
+__all__ = ["Events", "cut", "events_of", "feet_after", "feet_and_verdict"]
 
 _BEFORE_RISE: Final = 0.25
 """Without an ECG the steepest rise itself is known; the search starts this long
 before it, s, and reaches from 0.2 to 0.3 s."""
-
-_AFTER_R_PEAK: Final = (0.05, 0.45)
-"""s between which the steepest rise of a pulse follows its R peak."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +63,14 @@ def events_of(
         after = (times + signal.start - start) * RATE
         after = after[(after >= 0) & (after < len(smoothed))]
         if len(after) >= 2:
-            return Events(after, *_AFTER_R_PEAK, from_ecg=True)
+            return Events(after, *GATE, from_ecg=True)
         complaint = complaint or (
             f"{len(after)} heart beats found in {lead!r}; wanted at least 2. Pass "
             "another lead with ecg=..."
         )
-    rises = steep_rises(smoothed, sampling_rate=RATE)
-    return Events(rises - _BEFORE_RISE * RATE, 0.2, 0.3, False, complaint)
+    rises = free_pulses(smoothed, sampling_rate=RATE).rise
+    rises = rises[np.isfinite(rises)]
+    return Events((rises - _BEFORE_RISE) * RATE, 0.2, 0.3, False, complaint)
 
 
 def cut(channel: Samples, begin: np.ndarray, *, width: int) -> np.ndarray:
@@ -93,21 +92,44 @@ def cut(channel: Samples, begin: np.ndarray, *, width: int) -> np.ndarray:
 
 
 def feet_after(smoothed: Samples, events: Events) -> PerBeat:
-    """Find the pulse foot after each event, samples on the grid, NaN where none is.
+    """Find the pulse foot of each event, samples on the grid, NaN where none is.
+
+    The search follows what is usual in the channel, see `capnet.signal.arrival`.
 
     Args:
         smoothed: Pulse wave on the grid of the events, low-passed. Shape (time,).
         events: Where to search.
     """
+    return feet_and_verdict(smoothed, events)[0]
+
+
+def feet_and_verdict(smoothed: Samples, events: Events) -> tuple[PerBeat, str]:
+    """Find feet as `feet_after` does, and say why their delay is no arrival time.
+
+    Args:
+        smoothed: Likewise.
+        events: Likewise.
+
+    Returns:
+        Feet, and the verdict, empty if the delay can be a pulse arrival time.
+    """
+    free = free_pulses(smoothed, sampling_rate=RATE)
+    times, gate = events.after / RATE, (events.earliest, events.latest)
+    shift, verdict = usual_arrival(times, free.foot, free.rise, gate=gate)
+    if not np.isfinite(shift):
+        row = pulse_of_each(times, free.rise, after=events.earliest)
+        held = np.append(free.foot, np.nan)
+        return np.where(row >= 0, held[row], np.nan) * RATE, verdict
+    after = events.after + shift * RATE
     margin = round(0.2 * RATE)
-    begin = np.floor(events.after).astype(np.int64) - margin
+    begin = np.floor(after).astype(np.int64) - margin
     width = 2 * margin + round(events.latest * RATE) + 2
     found = pulse_feet(
         cut(smoothed, begin, width=width),
-        events.after - begin,
+        after - begin,
         sampling_rate=RATE,
         earliest=events.earliest,
         latest=events.latest,
     )
     feet: PerBeat = found + begin
-    return feet
+    return feet, verdict

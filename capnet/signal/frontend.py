@@ -14,31 +14,11 @@ from torch import Tensor, nn
 from capnet.errors import ShapeError
 from capnet.signal.checks import checked_numbers, checked_rows
 from capnet.signal.linear_phase import LinearPhaseFIR
+from capnet.signal.sampling import CUTOFF, N_TAPS, RATE
 from capnet.signal.taps import lowpass_taps
 from capnet.types import N_POINTS, BeatWaves, RawSamples, Windows
 
-__all__ = [
-    "CUTOFF",
-    "LEAST_RATE",
-    "N_TAPS",
-    "RATE",
-    "BeatFrontend",
-    "beats_of_windows",
-    "smooth",
-]
-
-RATE: Final = 125.0
-"""Sampling rate of every window of raw PPG, Hz: what most monitors store."""
-
-CUTOFF: Final = 10.0
-"""Low-pass of the front end, Hz: nine harmonics of 67 bpm, no mains hum."""
-
-LEAST_RATE: Final = 2.5 * CUTOFF
-"""Hz that a PPG or an arterial pressure must be sampled at: twice `CUTOFF` would just
-hold what the front end keeps, and the filter of a monitor needs some room to fall."""
-
-N_TAPS: Final = 101
-"""Length of the low-pass: 0.4 s to each side of a sample."""
+__all__ = ["N_TAPS", "RATE", "BeatFrontend", "beats_of_windows", "smooth"]
 
 _UNDERSHOOT: Final = 0.1
 """A wave that dips below its foot by more than 10 times its peak is bounded there."""

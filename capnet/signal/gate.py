@@ -9,14 +9,17 @@ A pulse at a wrong sampling rate cannot be told from another heart rate, unless 
 duration or its upstroke becomes impossible.
 """
 
+from functools import cache
 from typing import Final
 
 import numpy as np
 
 from capnet.errors import ShapeError
 from capnet.signal.checks import checked_numbers, checked_rows
-from capnet.signal.frontend import N_TAPS, RATE, smooth
+from capnet.signal.fir import filter_rows
 from capnet.signal.interpolate import catmull_rom
+from capnet.signal.sampling import CUTOFF, N_TAPS, RATE
+from capnet.signal.taps import Taps, lowpass_taps
 from capnet.types import (
     N_POINTS,
     BeatWaves,
@@ -105,6 +108,11 @@ LEAST_BEATS: Final = 5
 """Beats of a subject from which a median beat or a rhythm can be told."""
 
 
+@cache
+def _taps() -> Taps:
+    return lowpass_taps(cutoff=CUTOFF, sampling_rate=RATE, n_taps=N_TAPS)
+
+
 def _longest_run(mask: np.ndarray) -> np.ndarray:
     """Longest stretch of true values in each row, samples."""
     longest = np.zeros(len(mask), dtype=np.int64)
@@ -134,11 +142,12 @@ def _raw_faults(
     # shape: (beat, time), 0 at the lowest sample and 1 at the highest
     scaled = (known - bottom[:, None]) / np.where(constant, 1.0, height)[:, None]
     still = np.abs(np.diff(scaled, axis=1, prepend=np.nan)) < STILL
-    hiss = np.where(beat, scaled - smooth(scaled), 0.0)
+    low = filter_rows(scaled, _taps())
+    hiss = np.where(beat, scaled - low, 0.0)
     with np.errstate(over="ignore"):  # infinitely noisy is noisy
         noise = np.sqrt((hiss**2).sum(axis=1) / np.maximum(beat.sum(axis=1), 1))
     ends = np.stack([start, stop], axis=1)
-    level = catmull_rom(smooth(scaled), np.where(np.isfinite(ends), ends, 0.0))
+    level = catmull_rom(low, np.where(np.isfinite(ends), ends, 0.0))
     drift = np.abs(level[:, 1] - level[:, 0])
     above = _longest_run(beat & (scaled >= 1.0 - RAIL)) >= TOP_RUN * RATE
     below = _longest_run(beat & (scaled <= RAIL)) >= BOTTOM_RUN * RATE

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from capnet.errors import ShapeError
 from capnet.signal.checks import checked_numbers, checked_rate, checked_samples
-from capnet.signal.frontend import LEAST_RATE
+from capnet.signal.sampling import LEAST_RATE
 from capnet.types import RawSamples, Samples
 
 __all__ = ["BeatPressures", "beat_pressures", "implausible_pressures", "judge_pressure"]

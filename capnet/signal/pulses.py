@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from capnet.compiled import compiled
+from capnet.signal.arrival import GATE, pulse_of_each, usual_arrival
 from capnet.signal.checks import checked_rate, checked_samples
 from capnet.signal.transit import Events, checked_times
 from capnet.types import RawSamples, Samples
@@ -30,9 +31,6 @@ HALF: Final = 0.4
 
 LEAST_RATE: Final = 2.5 * CUTOFF
 """Hz, likewise."""
-
-GATE: Final = (0.05, 0.45)
-"""s after an R peak within which the steepest rise of its pulse is sought."""
 
 _SPAN: Final = 0.15
 """s before and after a sample whose means are compared: long enough that noise and
@@ -60,7 +58,17 @@ _EARLY: Final = 0.5
 """Of the least rise, from which on such a beat is one."""
 
 _PAUSE: Final = 0.9 / _APART
-"""... or a premature beat, which is followed by a pause; likewise."""
+"""... or a premature beat, which is followed by a pause; likewise ..."""
+
+_SOON: Final = 0.8
+"""... and comes no sooner than this; likewise."""
+
+_LONG: Final = (1.6, 2.4)
+"""Of the usual interval: one so long misses a pulse, as where the baseline falls ..."""
+
+_MIDDLE: Final = (0.4, 0.6)
+"""... in the middle of it; half the usual least rise is enough there, as Pan & Tompkins
+(1985, IEEE Trans Biomed Eng 32:230) search back in the ECG."""
 
 _WEAK: Final = 0.35
 """Of another upstroke's rise: much lower."""
@@ -121,11 +129,17 @@ def find_pulses(
 
     With R peaks, each gets the pulse whose steepest rise comes 0.05 to 0.45 s later;
     its foot is exactly that of `capnet.signal.feet.pulse_feet` on the smoothed wave.
+    Where the pulses of the channel usually come at another time, as a monitor may delay
+    them, the rise is sought within 0.2 s of that; where there is no usual time, an R
+    peak has the only pulse before the next one (`capnet.signal.arrival`).
+
     Without them, an upstroke is where the mean of the next 0.15 s exceeds that of the
     last 0.15 s most, by at least a fifth of what is usual within 14 s. Two upstrokes
     are at least 0.3 s and 0.55 of the usual interval apart. One that follows another,
     three times as high, within 1.5 times that distance is dicrotic, unless a pause
     follows, as it does after premature beats; their rise may be a tenth of the usual.
+    So may that of a pulse in the middle of an interval of twice the usual length.
+    A gap alters what is usual, and so may decide on a doubtful upstroke 7 s away.
 
     Nothing is filtered across a gap: 0.4 s around a missing sample are missing too.
     Beyond the ends the first and the last sample are held.
@@ -145,14 +159,46 @@ def find_pulses(
     """
     samples = checked_samples(values, where="the pulse wave")
     rate = checked_rate(sampling_rate, least=LEAST_RATE, where="the pulse wave")
-    if r_peaks is not None:
-        after = checked_times(r_peaks, where="the R peaks", missing=True) * rate
     wave = smoothed(samples, sampling_rate=rate)
     if r_peaks is None:
-        after = _upstrokes(wave, rate)
-        bounds = (-0.5 * _STEEPEST, 0.5 * _STEEPEST)
-    else:
-        bounds = GATE
+        return free_pulses(wave, sampling_rate=rate)
+    events = checked_times(r_peaks, where="the R peaks", missing=True)
+    inside = (events >= 0.0) & (events * rate < len(wave))
+    within, free = events[inside], free_pulses(wave, sampling_rate=rate)
+    shift, _ = usual_arrival(within, free.foot, free.rise, gate=GATE)
+    if np.isfinite(shift):
+        return _pulses(wave, events * rate + shift * rate, rate, GATE)
+    row = np.full(len(events), -1)
+    row[inside] = pulse_of_each(within, free.rise, after=GATE[0])
+    nothing = np.where(np.isfinite(events), _REASONS[_NO_RISE], _REASONS[_NO_EVENT])
+    foot, rise, peak, height = (
+        np.where(row >= 0, np.append(times, np.nan)[row], np.nan) for times in free[:4]
+    )
+    reason = np.where(row >= 0, np.append(free.reason, "")[row], nothing)
+    return Pulses(foot, rise, peak, height, reason)
+
+
+def free_pulses(wave: Samples, *, sampling_rate: float) -> Pulses:
+    """Find the pulses of a wave that is smoothed already, see `find_pulses`.
+
+    Args:
+        wave: Low-passed, NaN where missing. Shape (time,).
+        sampling_rate: Hz.
+
+    Returns:
+        One row for each pulse found.
+    """
+    bounds = (-0.5 * _STEEPEST, 0.5 * _STEEPEST)
+    return _pulses(wave, _upstrokes(wave, sampling_rate), sampling_rate, bounds)
+
+
+def _pulses(
+    wave: Samples,
+    after: Float[np.ndarray, " event"],
+    rate: float,
+    bounds: tuple[float, float],
+) -> Pulses:
+    """Read the pulse after each event (samples), its rise within bounds (s)."""
     found = np.full((4, len(after)), np.nan)
     status = np.empty(len(after), dtype=np.int64)
     _read_pulses(wave, after, rate, *bounds, found, status)
@@ -203,8 +249,12 @@ def _upstrokes(wave: Samples, rate: float) -> Float[np.ndarray, " event"]:
         near = np.maximum(_APART * usual, _REFRACTORY * rate)
         count = _select(wave, rise, _SHARE * level, near, pause, width, found)
         usual = _usual_interval(found[:count], width, n_blocks)
-    _move_to_steepest(wave, found[:count], max(round(_STEEPEST * rate), 1))
-    return found[:count].astype(np.float64)
+    least = _EARLY * _SHARE * level
+    places = np.empty(2 * count, dtype=np.int64)
+    apart = round(_REFRACTORY * rate)
+    count = _search_back(wave, rise, least, usual, width, apart, found[:count], places)
+    _move_to_steepest(wave, places[:count], max(round(_STEEPEST * rate), 1))
+    return places[:count].astype(np.float64)
 
 
 def _usual_interval(
@@ -335,7 +385,7 @@ def _select(
                 count -= 1
                 continue
             keep = keep and not close and here >= _WEAK * last
-            if not close and not keep:
+            if not keep and i - places[count - 1] >= _SOON * near[block]:
                 early = i
             break
         if keep:
@@ -344,6 +394,46 @@ def _select(
                 count += 1
             places[count] = i
             count += 1
+    return count
+
+
+@compiled()
+@no_type_check
+def _search_back(
+    wave: np.ndarray,
+    rise: np.ndarray,
+    least: np.ndarray,
+    usual: np.ndarray,
+    width: int,
+    apart: int,
+    found: np.ndarray,
+    places: np.ndarray,
+) -> int:
+    """Write the places found and, where one is missing between two, the one there.
+
+    It is at least so many samples apart from both.
+
+    Returns:
+        How many there are.
+    """
+    count = 0
+    for k in range(len(found)):
+        here = found[k]
+        if k:
+            gap = here - found[k - 1]
+            block = (here + found[k - 1]) // 2 // width
+            if _LONG[0] * usual[block] <= gap <= _LONG[1] * usual[block]:
+                first = found[k - 1] + max(int(_MIDDLE[0] * gap), apart)
+                last = min(found[k - 1] + int(_MIDDLE[1] * gap), here - apart)
+                best, place = max(least[block], _ROUNDING * abs(wave[here])), -1
+                for i in range(first, last + 1):  # NaN is never higher
+                    if rise[i] >= best and rise[i - 1] < rise[i] >= rise[i + 1]:
+                        best, place = rise[i], i
+                if place >= 0:
+                    places[count] = place
+                    count += 1
+        places[count] = here
+        count += 1
     return count
 
 

@@ -56,8 +56,52 @@ _REFRACTORY: Final = 0.25
 """Seconds between two R peaks, at least (240 bpm)."""
 
 
+_QRS: Final = (15.0, 40.0)
+"""Hz between which little but QRS complexes is left: T and P waves lie below."""
+
+_QRS_HALF: Final = 0.25
+"""Half the length of the filter that keeps those, s."""
+
+_ALIKE: Final = 0.2
+"""Relative deviation from the median of five up to which RR intervals are alike."""
+
+_RHYTHM: Final = 0.8
+"""Part of the intervals that are alike where the detector follows the heart; less is
+an arrhythmia, or T waves and pacing taken for beats."""
+
+_CLEARER: Final = 0.1
+"""By which that part must grow for a second look to be believed."""
+
+
 def _detect(ecg: Samples, *, sampling_rate: float) -> Indices:
-    """Find R peaks in a stretch without gaps, to about a QRS complex."""
+    """Find R peaks in a stretch without gaps, to about a QRS complex.
+
+    Where the rhythm that the detector finds is not one, it gets a second look at the
+    band of the QRS complex alone.
+    """
+    first = _look(ecg, sampling_rate=sampling_rate)
+    rhythm = _rhythm(first)
+    if rhythm >= _RHYTHM:
+        return first
+    half = max(1, round(_QRS_HALF * sampling_rate))
+    taps = firwin(2 * half + 1, _QRS, fs=sampling_rate, pass_zero=False)
+    band = np.convolve(np.pad(ecg, half, mode="edge"), taps, mode="valid")
+    second = _look(band, sampling_rate=sampling_rate)
+    return second if _rhythm(second) > rhythm + _CLEARER else first
+
+
+def _rhythm(peaks: Indices) -> float:
+    """Return the part of the intervals that are like the median of those around."""
+    interval = np.diff(peaks)
+    if len(interval) < 5:
+        return 1.0
+    around = sliding_window_view(np.pad(interval, 2, mode="edge"), 5)
+    usual = np.median(around, axis=1)
+    return float(np.mean(np.abs(interval - usual) <= _ALIKE * usual))
+
+
+def _look(ecg: Samples, *, sampling_rate: float) -> Indices:
+    """Ask the detector."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

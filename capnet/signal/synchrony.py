@@ -50,10 +50,10 @@ _LEAST_MATCH: Final = 0.35
 """Of the beats of a record that must share the lag of their window: events that have
 nothing to do with each other reach 0.25 by chance."""
 
-_LEAST_BEATS: Final = 10
+LEAST_BEATS: Final = 10
 """Pairs from which anything can be told."""
 
-_LEAST_DRIFT: Final = 0.075
+LEAST_DRIFT: Final = 0.075
 """s by which a drift must change the lag within the record."""
 
 _STRAIGHT: Final = 0.7
@@ -63,6 +63,16 @@ run off steadily, people do not."""
 _AS_GOOD: Final = 0.75
 """Part of the matches at the best lag from which another one explains the record, too:
 where the heart beats evenly, the pulse before fits as well."""
+
+_RATES: Final = np.arange(2.0, 21.0) * 1e-3
+"""s a second, either way, of clocks so far apart that the lag moves within a window by
+more than `_KERNEL` forgives; 2 % is a sampling rate that is wrong."""
+
+_CLEARER: Final = 0.15
+"""Of the beats that such a rate must explain beyond those that no rate does."""
+
+_AS_MUCH: Final = 0.02
+"""Of the beats, by which the best of those rates may differ."""
 
 _BEYOND: Final = 3.0
 """s that an event may lie beyond the ends of the record: channels that start later, or
@@ -84,7 +94,7 @@ class Synchrony(NamedTuple):
         verdict: Empty, or why times between the channels cannot be used.
         offset: Median time from R peak to foot, s; NaN where none can be told.
         drift: Steady change of it, jumps apart, s per hour; NaN with fewer than three
-            windows of 20 s. One faster than 7 s an hour is told as jumps.
+            windows of 20 s, unless it is so fast that it shows within them.
         jumps: When it changes suddenly, s. Shape (jump,).
         sizes: By how much, s. A jump by more than half a beat may be told as one the
             other way: the pulse of the neighbouring beat is nearer. Shape (jump,).
@@ -137,8 +147,8 @@ def judge_synchrony(r_peaks: Events, feet: Events, *, duration: float) -> Synchr
             )
             raise ShapeError(msg)
     nothing = np.zeros(0)
-    if min(len(peaks), len(found)) < _LEAST_BEATS:
-        verdict = f"fewer than {_LEAST_BEATS} R peaks or pulses"
+    if min(len(peaks), len(found)) < LEAST_BEATS:
+        verdict = f"fewer than {LEAST_BEATS} R peaks or pulses"
         return Synchrony(verdict, np.nan, np.nan, nothing, nothing, np.nan)
     # windows without an R peak are left out
     held, window = np.unique(np.floor(peaks / _WINDOW), return_inverse=True)
@@ -149,6 +159,10 @@ def judge_synchrony(r_peaks: Events, feet: Events, *, duration: float) -> Synchr
     lag = _LAGS[0] + (path + 0.5) * _BIN
     near = _nearest(delays, lag[window])
     match = float((reached * weight).sum() / max(weight.sum(), 1.0))
+    rate = _fast_drift(delays, peaks, window)
+    if abs(rate) * duration >= LEAST_DRIFT:
+        verdict = f"delay drifts by {3.6e6 * rate:+.0f} ms an hour"
+        return Synchrony(verdict, np.nan, 3600.0 * rate, nothing, nothing, np.nan)
     if match < _LEAST_MATCH or not np.isfinite(near).any():
         verdict = "pulses do not follow the R peaks"
         return Synchrony(verdict, np.nan, np.nan, nothing, nothing, np.nan)
@@ -164,7 +178,7 @@ def judge_synchrony(r_peaks: Events, feet: Events, *, duration: float) -> Synchr
     if len(jumps):
         worst = np.abs(sizes).argmax()
         verdict = f"delay jumps by {1e3 * sizes[worst]:+.0f} ms at {jumps[worst]:.0f} s"
-    elif abs(change) >= _LEAST_DRIFT and straight >= _STRAIGHT:
+    elif abs(change) >= LEAST_DRIFT and straight >= _STRAIGHT:
         verdict = f"delay drifts by {1e3 * drift:+.0f} ms an hour"
     elif not (
         ARRIVAL[0] <= offset <= ARRIVAL[1]
@@ -199,6 +213,29 @@ def _matches(delays: Delays, window: Places) -> tuple[Matches, Lags]:
     weight: Lags = np.minimum(beats, reached)
     # a window with one or two beats has no say
     return np.minimum(near / np.maximum(weight, 5.0)[:, None], 1.0), weight
+
+
+def _fast_drift(delays: Delays, peaks: Times, window: Places) -> float:
+    """Return the rate at which the lag moves within all windows, s a second, or zero.
+
+    Lags of a window are told as if its clocks ran off at that rate from its middle on.
+    """
+    late = (peaks % _WINDOW - 0.5 * _WINDOW)[:, None]
+
+    def explained(rate: float) -> float:
+        matches, weight = _matches(delays - rate * late, window)
+        best = float((matches.max(axis=1) * weight).sum())
+        return best / max(float(weight.sum()), 1.0)
+
+    still = explained(0.0)
+    if still > 1.0 - _CLEARER:
+        return 0.0
+    rates = np.concatenate([-_RATES, _RATES])
+    gain = np.array([explained(rate) for rate in rates]) - still
+    if gain.max() < _CLEARER:
+        return 0.0
+    # rates that differ by what the kernel forgives explain as much
+    return float(rates[gain >= gain.max() - _AS_MUCH].mean())
 
 
 def _track(matches: Matches) -> Path:

@@ -20,12 +20,13 @@ PLAUSIBLE: Final = (0.3, 2.0)
 LEAST_INTERVALS: Final = 3
 """From which a median means something."""
 
-ALIKE: Final = 0.3
+ALIKE: Final = 0.25
 """Relative deviation from the median up to which an interval agrees with it. A missed
 beat doubles an interval, one too many halves it."""
 
-COVERED: Final = 0.6
-"""Part of the window that intervals must cover which agree with the median."""
+COVERED: Final = 0.7
+"""Part of the window, less an interval at its ends, that must be covered by intervals
+that agree with the median."""
 
 _BLOCK: Final = 4096
 """Windows handled at once, to bound memory."""
@@ -53,8 +54,10 @@ def heart_rate(
     """Return the heart rate of windows: 60 over the median interval.
 
     An interval counts where both of its events lie in the window and it lasts 0.3 to
-    2 s. The median forgives a missed beat; where intervals within 30 % of it cover
-    less than 60 % of the window, there is no rate.
+    2 s. The rate is 60 over the mean of those within 25 % of their median: a missed
+    beat is forgiven, and where none is, errors of all events but the first and the last
+    cancel. Where they cover less than 70 % of the window less one interval, there is
+    no rate.
 
     Args:
         events: R peaks or pulse feet, s since the start of the record, ascending, NaN
@@ -85,9 +88,8 @@ def heart_rate(
     times = times[np.isfinite(times)]
     count = max(int((duration - window) / step + 1e-9) + 1, 0)
     start = step * np.arange(count if duration >= window else 0)
-    rate = np.full(len(start), np.nan)
     n = np.zeros(len(start), dtype=np.int64)
-    covered = np.zeros(len(start))
+    covered, agreed, asked = (np.zeros(len(start)) for _ in range(3))
     interval = np.diff(times)
     plausible = (interval >= PLAUSIBLE[0]) & (interval <= PLAUSIBLE[1])
     usable = np.append(np.where(plausible, interval, np.nan), np.nan)
@@ -102,11 +104,15 @@ def heart_rate(
         usual = _median(kept, n[rows])
         alike = np.abs(kept - usual[:, None]) <= ALIKE * usual[:, None]
         covered[rows] = np.where(alike, kept, 0.0).sum(axis=1)
-        rate[rows] = 60.0 / usual
+        agreed[rows] = alike.sum(axis=1)
+        asked[rows] = COVERED * (window - usual)
     few = n < LEAST_INTERVALS
-    apart = covered < COVERED * window
+    apart = covered < asked
     reason = np.select([few, apart], ["too few beats", "intervals disagree"], "")
-    return HeartRates(start, np.where(few | apart, np.nan, rate), n, reason)
+    rate = np.full(len(start), np.nan)
+    known = reason == ""
+    rate[known] = 60.0 * agreed[known] / covered[known]
+    return HeartRates(start, rate, n, reason)
 
 
 def _median(

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from capnet.errors import ShapeError
 from capnet.features import augmentation_of_beats, pulse_widths
-from capnet.signal.frontend import RATE
 from capnet.signal.indices import augmentation
+from capnet.signal.sampling import RATE
 from tests.signal.pulses import pulse
 
 CALM = settings(deadline=None, derandomize=True, database=None, max_examples=30)

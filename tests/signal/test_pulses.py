@@ -114,6 +114,19 @@ def test_a_premature_beat_is_known_by_the_pause_that_follows():
     assert len(find_pulses(wave, sampling_rate=RATE).foot) <= len(feet)
 
 
+def test_a_pulse_on_a_falling_baseline_is_searched_back():
+    # pulses 0.5 s apart; in every sixth the baseline falls as fast as the pulse rises
+    wave = trains.made(60.0, rate=RATE, period=0.5)
+    time = np.arange(len(wave)) / RATE
+    fall = np.clip(time % 3.0 - 1.9, 0.0, 0.4) / 0.4
+    wave = wave - 1.4 * fall + 1.4 * (time % 3.0 > 2.5)
+    rise = find_pulses(wave, sampling_rate=RATE).rise
+    inner = rise[(rise > 1.0) & (rise < 59.0)]
+    assert np.isfinite(inner).all()
+    assert np.mean((np.diff(inner) > 0.35) & (np.diff(inner) < 0.65)) > 0.97
+    assert np.diff(rise).min() >= 0.1
+
+
 @pytest.mark.parametrize("rate", [50.0, 250.0, 1000.0])
 def test_any_sampling_rate(rate):
     usual = find_pulses(trains.made(20.0, rate=RATE), sampling_rate=RATE)

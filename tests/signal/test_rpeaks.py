@@ -45,6 +45,22 @@ def test_gain_does_not_matter(heart):
     )
 
 
+def test_t_waves_as_tall_as_the_complexes_are_no_beats():
+    # complexes that wax and wane with breathing: the detector alone follows T at times
+    time = np.arange(round(60.0 * RATE)) / RATE
+    beats = np.arange(0.5, 59.5, 0.58)
+    wave = 0.02 * np.random.default_rng(2).standard_normal(len(time))
+    for beat in beats:
+        late = time - beat
+        burst = np.exp(-0.5 * (late / 0.012) ** 2) * np.cos(2.0 * np.pi * 30.0 * late)
+        wave += 0.8 * (1.0 + 0.4 * np.sin(2.0 * np.pi * beat / 3.1)) * burst
+        wave += 0.7 * np.exp(-0.5 * ((late - 0.25) / 0.04) ** 2)
+    found = r_peaks(wave, sampling_rate=RATE)
+    off = np.abs(found[:, None] - beats)
+    assert np.mean(off.min(axis=0) < 0.03) > 0.98
+    assert np.mean(off.min(axis=1) < 0.03) > 0.98
+
+
 def test_long_records_are_handled_in_pieces(heart, monkeypatch):
     wave, _ = heart
     whole = r_peaks(wave, sampling_rate=RATE)

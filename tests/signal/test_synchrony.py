@@ -49,6 +49,18 @@ def test_tells_how_fast_it_drifts(rate):
     assert found.drift == pytest.approx(rate, abs=0.2)
 
 
+@pytest.mark.parametrize("rate", [-0.01, -0.005, 0.005, 0.015])
+def test_a_drift_within_a_minute_is_told(rate):
+    for seed in range(5):
+        peaks, feet = (times[times < 62.0] for times in pair(seed))
+        drifted = np.sort(feet + rate * feet)
+        found = judge_synchrony(peaks, drifted[drifted > 0.0], duration=64.0)
+        assert "drifts" in found.verdict
+        assert found.drift == pytest.approx(3600.0 * rate, abs=4.0)
+        still = judge_synchrony(peaks, feet, duration=64.0)
+        assert still.verdict == ""
+
+
 def test_arrival_times_of_virtual_people_are_no_fault():
     for strip in trains.virtual():
         beats = strip.beats

@@ -1,0 +1,18 @@
+"""How the pulse waves of beats are sampled and filtered, in training and everywhere."""
+
+from typing import Final
+
+__all__ = ["CUTOFF", "LEAST_RATE", "N_TAPS", "RATE"]
+
+RATE: Final = 125.0
+"""Sampling rate of every window of raw PPG, Hz: what most monitors store."""
+
+CUTOFF: Final = 10.0
+"""Low-pass of the front end, Hz: nine harmonics of 67 bpm, no mains hum."""
+
+LEAST_RATE: Final = 2.5 * CUTOFF
+"""Hz that a PPG or an arterial pressure must be sampled at: twice `CUTOFF` would just
+hold what the front end keeps, and the filter of a monitor needs some room to fall."""
+
+N_TAPS: Final = 101
+"""Length of the low-pass: 0.4 s to each side of a sample."""

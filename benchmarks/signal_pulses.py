@@ -38,9 +38,10 @@ from capnet.signal.arrival import Arrival
 from capnet.signal.beats import beats_of
 from capnet.signal.fiducials import FIDUCIALS, find_fiducials
 from capnet.signal.indices import ejection_time
-from capnet.signal.pulses import find_pulses, smoothed
+from capnet.signal.pulses import find_pulses
 from capnet.signal.rises import steep_rises
 from capnet.signal.rpeaks import r_peaks
+from capnet.signal.smoothing import smoothed
 from capnet.signal.synchrony import judge_synchrony
 from capnet.signal.tachogram import heart_rate
 from capnet.signal.transit import pulse_arrival, pulse_transit

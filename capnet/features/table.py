@@ -37,8 +37,9 @@ from capnet.signal.fiducials import LEAST_RATE
 from capnet.signal.indices import pressure_levels, pulse_wave_velocity
 from capnet.signal.interpolate import catmull_rom
 from capnet.signal.line import abp_verdict
-from capnet.signal.pulses import LEAST_RATE as LEAST_LIGHT_RATE
-from capnet.signal.pulses import find_pulses, smoothed
+from capnet.signal.pulses import find_pulses
+from capnet.signal.sampling import LEAST_RATE as LEAST_LIGHT_RATE
+from capnet.signal.smoothing import smoothed
 from capnet.signal.transit import pulse_transit
 from capnet.types import N_POINTS, BeatWaves, Flags, Labels, PerBeat, Samples
 

@@ -9,12 +9,12 @@ import numpy as np
 from capnet.errors import RecordError, UnitError
 from capnet.records import Beats, Record, Signal
 from capnet.signal.events import cut, events_of, feet_and_verdict
-from capnet.signal.frontend import beats_of_windows
 from capnet.signal.gate import LONGEST, judge_beats
 from capnet.signal.grid import on_grid
-from capnet.signal.line import abp_verdict, line_on_grid, line_waves, smoothed
+from capnet.signal.line import abp_verdict, line_on_grid, line_waves
 from capnet.signal.pieces import Piece, pieces_of
 from capnet.signal.sampling import LEAST_RATE, N_TAPS, RATE
+from capnet.signal.smoothing import beat_shapes, smoothed
 from capnet.signal.transit import ARRIVAL
 from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, Windows
 
@@ -210,7 +210,7 @@ def _of_piece(record: Record, names: _Names) -> _Found:
     grid = on_grid(light, sampling_rate=RATE, start=start, stop=stop)
     if not np.isfinite(grid).any():
         return _Found(None, "the PPG holds no valid sample.")
-    smooth = smoothed(grid)
+    smooth = smoothed(grid, sampling_rate=RATE)
     events = events_of(record, names.ecg, smoothed=smooth, start=start)
     if len(events.after) < 2:
         return _Found(
@@ -227,7 +227,7 @@ def _of_piece(record: Record, names: _Names) -> _Found:
     first = np.floor(expected[:-1]).astype(np.int64) - CONTEXT - 2
     raw = cut(grid, first, width=WIDTH)
     begin, end = feet[:-1] - first, feet[1:] - first
-    wave = beats_of_windows(raw, begin, end)
+    wave = beat_shapes(smooth, feet[:-1], feet[1:])
     rr = np.diff(events.after) / RATE
     unknown = np.full(len(rr), np.nan)
     told = events.from_ecg and not verdict

@@ -9,17 +9,15 @@ A pulse at a wrong sampling rate cannot be told from another heart rate, unless 
 duration or its upstroke becomes impossible.
 """
 
-from functools import cache
 from typing import Final
 
 import numpy as np
 
 from capnet.errors import ShapeError
 from capnet.signal.checks import checked_numbers, checked_rows
-from capnet.signal.fir import filter_rows
 from capnet.signal.interpolate import catmull_rom
-from capnet.signal.sampling import CUTOFF, N_TAPS, RATE
-from capnet.signal.taps import Taps, lowpass_taps
+from capnet.signal.sampling import N_TAPS, RATE
+from capnet.signal.smoothing import smoothed_rows
 from capnet.types import (
     N_POINTS,
     BeatWaves,
@@ -108,11 +106,6 @@ LEAST_BEATS: Final = 5
 """Beats of a subject from which a median beat or a rhythm can be told."""
 
 
-@cache
-def _taps() -> Taps:
-    return lowpass_taps(cutoff=CUTOFF, sampling_rate=RATE, n_taps=N_TAPS)
-
-
 def _longest_run(mask: np.ndarray) -> np.ndarray:
     """Longest stretch of true values in each row, samples."""
     longest = np.zeros(len(mask), dtype=np.int64)
@@ -142,7 +135,7 @@ def _raw_faults(
     # shape: (beat, time), 0 at the lowest sample and 1 at the highest
     scaled = (known - bottom[:, None]) / np.where(constant, 1.0, height)[:, None]
     still = np.abs(np.diff(scaled, axis=1, prepend=np.nan)) < STILL
-    low = filter_rows(scaled, _taps())
+    low = smoothed_rows(scaled)
     hiss = np.where(beat, scaled - low, 0.0)
     with np.errstate(over="ignore"):  # infinitely noisy is noisy
         noise = np.sqrt((hiss**2).sum(axis=1) / np.maximum(beat.sum(axis=1), 1))

@@ -1,30 +1,29 @@
 """The arterial line of a record: whether to believe it, its beats, a pseudo-cuff."""
 
-from functools import cache
 from typing import Final
 
 import numpy as np
-import torch
 
 from capnet.errors import RecordError, UnitError
 from capnet.records import Cuff, Record
 from capnet.signal.events import Events, events_of, feet_after
-from capnet.signal.frontend import RATE, smooth
+from capnet.signal.fir import filter_fir
 from capnet.signal.gate import LONGEST
 from capnet.signal.grid import on_grid
 from capnet.signal.interpolate import catmull_rom
-from capnet.signal.linear_phase import LinearPhaseFIR
 from capnet.signal.pressure import (
     BeatPressures,
     beat_pressures,
     implausible_pressures,
     judge_pressure,
 )
+from capnet.signal.sampling import RATE
+from capnet.signal.smoothing import smoothed
 from capnet.signal.taps import lowpass_taps
 from capnet.types import N_POINTS, BeatWaves, PerBeat, Samples
 from capnet.units import pressure_factor
 
-__all__ = ["abp_verdict", "cuffs_from_abp", "line_on_grid", "line_waves", "smoothed"]
+__all__ = ["abp_verdict", "cuffs_from_abp", "line_on_grid", "line_waves"]
 
 _CUTOFF: Final = 20.0
 """Hz; arterial pressure has nothing above it but noise and ringing of the line."""
@@ -35,25 +34,6 @@ _READING: Final = 10.0
 
 _READING_BEATS: Final = 5
 """Beats that a reading needs."""
-
-
-@cache
-def _filter() -> LinearPhaseFIR:
-    taps = lowpass_taps(cutoff=_CUTOFF, sampling_rate=RATE, n_taps=_N_TAPS)
-    return LinearPhaseFIR(taps)
-
-
-def _level(channel: Samples) -> float:
-    """A value that spares float32 a large offset; no gap further on changes it."""
-    known = np.flatnonzero(np.isfinite(channel))
-    return float(channel[known[0]]) if len(known) else 0.0
-
-
-def smoothed(channel: Samples) -> Samples:
-    """Low-pass a whole channel on the grid as the front end does, gaps kept."""
-    level = _level(channel)
-    answer: Samples = smooth((channel - level)[None])[0].astype(np.float64)
-    return answer + level
 
 
 def abp_verdict(record: Record, *, abp: str | None = None) -> str:
@@ -88,16 +68,13 @@ def line_on_grid(
     signal = record.signal(abp if abp is not None else "abp")
     factor = pressure_factor(signal.unit, where="arterial pressure")
     grid = on_grid(signal, sampling_rate=RATE, start=start, stop=stop) * factor
-    level = _level(grid)
-    row = torch.from_numpy((grid - level)[None].astype(np.float32))
-    with torch.inference_mode():
-        answer: Samples = _filter()(row)[0].numpy().astype(np.float64)
-    return answer + level
+    taps = lowpass_taps(cutoff=_CUTOFF, sampling_rate=RATE, n_taps=_N_TAPS)
+    return filter_fir(grid, taps)
 
 
 def _beats(pressure: Samples, events: Events) -> tuple[PerBeat, PerBeat, BeatPressures]:
     """Feet, next feet (samples) and pressures of every beat; NaN where implausible."""
-    feet = feet_after(smoothed(pressure), events)
+    feet = feet_after(smoothed(pressure, sampling_rate=RATE), events)
     start, stop = feet[:-1], feet[1:]
     found = beat_pressures(pressure, start, stop)
     long = ~(stop - start <= LONGEST * RATE)
@@ -153,7 +130,8 @@ def cuffs_from_abp(
     start, stop = signal.start, signal.start + signal.duration
     pressure = line_on_grid(record, abp, start=start, stop=stop)
     lead = ecg if ecg is not None else record.find("ecg")
-    events = events_of(record, lead, smoothed=smoothed(pressure), start=start)
+    smooth = smoothed(pressure, sampling_rate=RATE)
+    events = events_of(record, lead, smoothed=smooth, start=start)
     begin, _, found = _beats(pressure, events)
     good = np.isfinite(found).all(axis=1)
     time, found = start + begin[good] / RATE, found[good]

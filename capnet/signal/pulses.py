@@ -7,7 +7,6 @@ does. Feet are those of `capnet.signal.feet.pulse_feet`, read by a
 compiled kernel: one filter and a few additions a sample.
 """
 
-from functools import lru_cache
 from typing import Final, NamedTuple, no_type_check
 
 import numpy as np
@@ -16,21 +15,14 @@ from jaxtyping import Float, Int, Shaped
 from capnet.compiled import compiled
 from capnet.signal.arrival import GATE, pulse_of_each, usual_arrival
 from capnet.signal.checks import checked_rate, checked_samples
+from capnet.signal.sampling import LEAST_RATE
+from capnet.signal.smoothing import smoothed
 from capnet.signal.transit import Events, checked_times
 from capnet.types import RawSamples, Samples
 
-__all__ = ["Pulses", "find_pulses", "smoothed"]
+__all__ = ["Pulses", "find_pulses", "free_pulses"]
 
 PerPulse = Float[np.ndarray, " pulse"]
-
-CUTOFF: Final = 10.0
-"""Hz, of the low-pass: that of `capnet.signal.frontend`, at any rate."""
-
-HALF: Final = 0.4
-"""s that the filter reaches to each side, likewise."""
-
-LEAST_RATE: Final = 2.5 * CUTOFF
-"""Hz, likewise."""
 
 _SPAN: Final = 0.15
 """s before and after a sample whose means are compared: long enough that noise and
@@ -207,32 +199,6 @@ def _pulses(
     return Pulses(foot, rise, peak, height, _REASONS[status])
 
 
-def smoothed(values: Samples, *, sampling_rate: float) -> Samples:
-    """Low-pass a channel at 10 Hz without delay, as `find_pulses` does.
-
-    Args:
-        values: NaN where missing. Shape (time,).
-        sampling_rate: Hz.
-
-    Returns:
-        The same, 0.4 s around missing samples missing as well. Shape (time,).
-    """
-    taps = _taps(float(sampling_rate))
-    half = len(taps) // 2
-    wave = np.empty_like(values)
-    held = np.pad(values, half, mode="edge")
-    _convolve(held, taps[half:].copy(), wave)
-    return wave
-
-
-@lru_cache(maxsize=16)
-def _taps(sampling_rate: float) -> Float[np.ndarray, " tap"]:
-    from capnet.signal.taps import lowpass_taps
-
-    n_taps = 2 * max(round(HALF * sampling_rate), 1) + 1
-    return lowpass_taps(cutoff=CUTOFF, sampling_rate=sampling_rate, n_taps=n_taps)
-
-
 def _upstrokes(wave: Samples, rate: float) -> Float[np.ndarray, " event"]:
     """Return the steepest sample of every upstroke, found without R peaks."""
     span = max(round(_SPAN * rate), 1)
@@ -281,41 +247,6 @@ def _median_around(
     low = around[rows, np.maximum(known - 1, 0) // 2]
     high = around[rows, np.minimum(known // 2, _NEIGHBOURS - 1)]
     return np.where(known > 0, 0.5 * (low + high), np.inf)
-
-
-_CHUNK: Final = 512
-"""Samples filtered at once, so that they stay in the first cache."""
-
-
-@compiled(fastmath={"contract"})
-@no_type_check
-def _convolve(held: np.ndarray, taps: np.ndarray, answer: np.ndarray) -> None:
-    """Filter by symmetric taps, the middle one first; ``held`` has half more each side.
-
-    The inner loop runs over samples, so that one instruction serves several; each
-    sample's sum has the same order wherever it stands.
-    """
-    half = len(taps) - 1
-    for begin in range(0, len(answer), _CHUNK):
-        end = min(begin + _CHUNK, len(answer))
-        part, centre = answer[begin:end], held[begin + half : end + half]
-        for i in range(len(part)):
-            part[i] = taps[0] * centre[i]
-        for k in range(1, half - 2, 4):  # four at once: fewer trips to the sums
-            w0, w1, w2, w3 = taps[k], taps[k + 1], taps[k + 2], taps[k + 3]
-            before = held[begin + half - k - 3 : end + half - k]
-            after = held[begin + half + k : end + half + k + 3]
-            for i in range(len(part)):
-                near = w0 * (before[i + 3] + after[i])
-                near += w1 * (before[i + 2] + after[i + 1])
-                near += w2 * (before[i + 1] + after[i + 2])
-                near += w3 * (before[i] + after[i + 3])
-                part[i] += near
-        for k in range(1 + (half // 4) * 4, half + 1):
-            before = held[begin + half - k : end + half - k]
-            after = held[begin + half + k : end + half + k]
-            for i in range(len(part)):
-                part[i] += taps[k] * (before[i] + after[i])
 
 
 @compiled()

@@ -164,3 +164,25 @@ def test_any_array_gives_rows_or_an_error(values):
         return
     assert found.time.shape == (3, len(FIDUCIALS))
     np.testing.assert_array_equal(found.reasons == "", np.isfinite(found.time))
+
+
+def test_what_noise_alone_may_make_is_no_fiducial():
+    """Bends drown first; what is left lies where it was."""
+    strip = trains.virtual()[0]
+    wave = strip.channels["abp"].values.astype(np.float64)
+    start, stop = beat_of(wave, 125.0)
+    clean = find_fiducials(wave, start, stop, sampling_rate=125.0)["notch"]
+    rng = np.random.default_rng(7)
+    shares = []
+    for noise in (0.0, 0.03, 0.1, 0.3):
+        noisy = wave + noise * wave.std() * rng.standard_normal(len(wave))
+        found = find_fiducials(noisy, start, stop, sampling_rate=125.0)
+        notch = found["notch"]
+        known = np.isfinite(notch.time)
+        shares.append(known.mean())
+        assert ((notch.reason == "no dicrotic notch") == ~known).all()
+        assert np.nanmedian(np.abs(notch.time - clean.time)) < 0.03
+        assert np.isfinite(found["systolic"].time).all()
+    assert shares[0] > 0.95
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] < 0.3

@@ -7,7 +7,8 @@ from hypothesis.extra.numpy import arrays
 from capnet.errors import CapnetError, ShapeError, UnitError
 from capnet.signal.feet import pulse_feet
 from capnet.signal.frontend import smooth
-from capnet.signal.pulses import find_pulses, smoothed
+from capnet.signal.pulses import find_pulses
+from capnet.signal.smoothing import smoothed
 from tests.signal import trains
 
 RATE = 125.0

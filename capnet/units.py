@@ -8,7 +8,7 @@ from typing import Final
 
 from capnet.errors import UnitError
 
-__all__ = ["MMHG", "pressure_factor"]
+__all__ = ["MMHG", "is_pressure", "pressure_factor"]
 
 MMHG: Final = 133.322387415
 """Pascal in one millimetre of mercury (0 degrees Celsius, standard gravity)."""
@@ -20,6 +20,11 @@ _PRESSURE_IN_PA: Final = {
     "hPa": 1e2,
     "cmH2O": 98.0665,
 }
+
+
+def is_pressure(unit: str) -> bool:
+    """Say whether `pressure_factor` knows a unit."""
+    return unit.strip().lower() in {name.lower() for name in _PRESSURE_IN_PA}
 
 
 def pressure_factor(unit: str, *, where: str) -> float:

@@ -106,27 +106,37 @@ def test_an_unknown_name_is_an_attribute_error():
         capnet.cap  # noqa: B018
 
 
-def test_a_missing_package_is_said_with_the_command_that_installs_it():
+@pytest.mark.parametrize(
+    ("name", "package"), [("load_model", "torch"), ("predict", "neurokit2")]
+)
+def test_a_missing_package_is_said_with_the_command_that_installs_it(name, package):
     code = f"""
-{BLOCKER.format(blocked={"torch"})}
+{BLOCKER.format(blocked={package})}
 import json
 import capnet
 from capnet.errors import MissingExtraError
-found = {{}}
-for name in ("load_model", "predict"):
-    try:
-        getattr(capnet, name)
-    except MissingExtraError as error:
-        found[name] = str(error)
+found = ""
+try:
+    capnet.{name}
+except MissingExtraError as error:
+    found = str(error)
 json.dump(found, sys.stdout)
 """
-    found = said(code)
-    assert set(found) == {"load_model", "predict"}
-    for name, message in found.items():
-        assert message == (
-            f"capnet.{name} needs the package 'torch', which is not installed. "
-            "Install it with: pip install 'capnet[all]'"
-        )
+    assert said(code) == (
+        f"capnet.{name} needs the package {package!r}, which is not installed. "
+        "Install it with: pip install 'capnet[all]'"
+    )
+
+
+def test_beats_are_cut_without_torch():
+    code = f"""
+{BLOCKER.format(blocked={"torch"})}
+import json
+from capnet.features import feature_table
+from capnet.signal import beats_of, judge_windows
+json.dump("torch" in sys.modules, sys.stdout)
+"""
+    assert said(code) is False
 
 
 def test_the_classics_need_no_extra_at_all():

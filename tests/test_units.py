@@ -47,3 +47,8 @@ def test_case_and_blanks_do_not_matter(spelling):
 def test_another_unit_is_refused_with_the_way_out(unit):
     with pytest.raises(UnitError, match=r"channel 'ABP' has unit .*mmHg, Pa.*header"):
         factor(unit)
+
+
+def test_what_is_a_pressure():
+    known = [*("mmHg", " KPA ", "cmH2O", "Pa", "hPa"), *("mV", "", "NU", "mm Hg/s")]
+    assert [is_pressure(unit) for unit in known] == [True] * 5 + [False] * 4

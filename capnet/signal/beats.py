@@ -16,7 +16,9 @@ from capnet.signal.pieces import Piece, pieces_of
 from capnet.signal.sampling import LEAST_RATE, N_TAPS, RATE
 from capnet.signal.smoothing import beat_shapes, smoothed
 from capnet.signal.transit import ARRIVAL
+from capnet.signal.windows import judge_windows
 from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, Windows
+from capnet.units import is_pressure
 
 __all__ = ["beats_in", "beats_of", "beats_of_pieces"]
 
@@ -28,6 +30,10 @@ WIDTH: Final = 2 * CONTEXT + round(LONGEST * RATE) + 8
 
 _TWICE: Final = 0.2
 """Seconds within which two feet from neighbouring pieces are one."""
+
+
+_MISLABELLED: Final = ("wrong rate", "swapped")
+"""Verdicts on a whole channel that no look at single beats gives."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +241,7 @@ def _of_piece(record: Record, names: _Names) -> _Found:
     pat = np.where(late <= ARRIVAL[1], late, np.nan) if told else unknown
     subject = np.full(len(rr), record.subject)
     reason = judge_beats(raw, begin, end, wave, subject=subject, rr=rr, pat=pat)
+    reason = np.where(reason == "", _mislabelled(record, names), reason)
     accepted = reason == ""
 
     time = start + expected[:-1] / RATE
@@ -269,6 +276,32 @@ def _of_piece(record: Record, names: _Names) -> _Found:
         stop=end,
     )
     return _Found(beats, events.complaint, events.from_ecg)
+
+
+def _mislabelled(record: Record, names: _Names) -> str:
+    """Say what makes every beat of a piece worthless, however good it looks alone.
+
+    A pulse wave that is not a PPG, or a clock that runs twice too fast, gives numbers
+    as any other would.
+    """
+    line = names.abp if _is_pressure(record, names.abp) else None
+    known = {name: record.signal(name) for name in (names.ppg, names.ecg, line) if name}
+    alone = replace(record, channels=known)
+    verdicts = judge_windows(alone, ecg=names.ecg, ppg=names.ppg, abp=line)
+    for name in (names.ppg, names.ecg):
+        if name in verdicts.channels:
+            why = str(verdicts.record_reason[verdicts.channels.index(name)])
+            if why in _MISLABELLED:
+                return why
+    return ""
+
+
+def _is_pressure(record: Record, name: str | None) -> bool:
+    """Say whether a channel is declared a pressure that can be looked at."""
+    if name is None:
+        return False
+    signal = record.signal(name)
+    return is_pressure(signal.unit) and signal.sampling_rate >= LEAST_RATE
 
 
 def _cuffs(record: Record, time: PerBeat) -> tuple[np.ndarray, PerBeat, Labels]:

@@ -584,7 +584,7 @@ CALLS: Mapping[str, Call] = {
             *(
                 _person().channels["ppg"].values,
                 x,
-                x + 0.8 if x.dtype.kind in "iuf" else x,
+                np.asarray(x + 0.8) if x.dtype.kind in "iuf" else x,
             ),
             sampling_rate=RATE,
         ),

@@ -284,3 +284,20 @@ def test_a_real_person(shared_data):
 def test_a_pulse_wave_that_wraps_around_is_refused(shared_data):
     beats = beats_of(read_record(shared_data / "wfdb_sample" / "v102s"))
     assert beats.accepted.mean() < 0.05
+
+
+def test_channels_that_are_not_what_they_say_give_no_beat(record):
+    """Beats of a line called PPG look as good as any; so do those of a wrong clock."""
+    swapped = dict(record.channels)
+    ppg, line = swapped["PLETH"], swapped["ABP"]
+    swapped["PLETH"] = replace(line, unit=ppg.unit)
+    swapped["ABP"] = replace(ppg, unit=line.unit)
+    found = beats_of(replace(record, channels=swapped))
+    assert not found.accepted.any()
+    assert "swapped" in found.reason
+    fast = {
+        name: replace(signal, sampling_rate=2.0 * signal.sampling_rate)
+        for name, signal in record.channels.items()
+    }
+    found = beats_of(replace(record, channels=fast))
+    assert not found.accepted.any()

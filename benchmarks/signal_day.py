@@ -15,12 +15,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from rich.console import Console
@@ -31,14 +30,17 @@ from capnet.hemodynamics.cohort import Cohort
 from capnet.hemodynamics.episodes import Episode
 from capnet.hemodynamics.sensors import Sensor
 from capnet.hemodynamics.trains import Train
-from capnet.records import Beats, Record, Signal
+from capnet.records import Beats, Record
 from capnet.signal.beats import beats_in, beats_of
 
 HOUR: Final = 3600.0
 RATES: Final = {"ecg": 250.0, "ppg": 125.0}
 UNITS: Final = {"ecg": "mV", "ppg": "NU", "abp": "mmHg"}
-PART: Final = 60.0
-"""s that are read at a time."""
+CHILD: Final = Path(__file__).with_name("signal_table.py")
+SOUGHT: Final = 0.45
+"""s after an R peak within which its pulse is sought."""
+REACH: Final = 0.6
+"""s to each side that both filters of a pressure reach: 20 Hz, then 10 Hz for feet."""
 SEED: Final = 41
 
 
@@ -58,60 +60,9 @@ def write_day(folder: Path, hours: float) -> None:
             ppg.write(strip.channels["ppg"].values.astype("<f4").tobytes())
 
 
-def parts(folder: Path, hours: float) -> Iterator[Record]:
-    """Read it again, a minute at a time."""
-    for k in range(round(hours * HOUR / PART)):
-        channels = {}
-        for name, rate in RATES.items():
-            count = round(PART * rate)
-            offset = 4 * k * count
-            values = np.fromfile(
-                folder / f"{name}.f32", dtype="<f4", count=count, offset=offset
-            )
-            channels[name] = Signal(values, rate, UNITS[name], k * PART)
-        yield Record("virtual", channels)
-
-
-def _memory() -> dict[str, float]:
-    """MB that this process has in memory: most ever, and what of it no file backs.
-
-    `getrusage` would not do: a child inherits the maximum of its parent.
-    """
-    lines = Path("/proc/self/status").read_text().splitlines()
-    known = {line.split(":")[0]: line.split()[1] for line in lines if "kB" in line}
-    return {
-        "peak": float(known["VmHWM"]) / 1024,
-        "own": float(known["RssAnon"]) / 1024,
-    }
-
-
-def work(folder: Path, hours: float, what: str) -> dict[str, float]:
-    """Make the table of beats in this process, and say what it cost."""
-    from capnet.features import feature_tables
-
-    base = _memory()["peak"]
-    begin, used, rows, accepted = time.perf_counter(), time.process_time(), 0, 0
-    for part in (
-        beats_in(parts(folder, hours))
-        if what == "beats"
-        else feature_tables(parts(folder, hours))
-    ):
-        rows += len(part)
-        good = part.accepted if isinstance(part, Beats) else part["accepted"]
-        accepted += int(np.asarray(good).sum())
-    return {
-        "seconds": time.perf_counter() - begin,
-        "cpu": time.process_time() - used,
-        "rows": rows,
-        "accepted": accepted / max(rows, 1),
-        "base": base,
-        **_memory(),
-    }
-
-
 def _in_child(folder: Path, hours: float, what: str) -> dict[str, float]:
     told = subprocess.run(  # this very file
-        [sys.executable, __file__, "--child", str(folder), str(hours), what],
+        [sys.executable, str(CHILD), str(folder), str(hours), what],
         capture_output=True,
         text=True,
         check=True,
@@ -245,10 +196,11 @@ def gaps(console: Console, records: dict[str, Record], *, quick: bool) -> None:
         for _ in range(count):
             torn, begin, end = _torn(record, rng)
             found = beats_of(torn)
-            # from the R peak of a beat to the end of its pulse, and one beat further
-            beat = np.nanmedian(whole.duration)
-            low = np.fmin(whole.features["r_peak"], whole.time) - beat
-            high = whole.time + np.nan_to_num(whole.duration, nan=beat) + beat
+            # From the R peak of a beat to where the next pulse is sought last, and from
+            # there one beat further.
+            beat = max(np.nanmedian(whole.duration), REACH)
+            peak = whole.features["r_peak"]
+            low, high = peak - beat, peak + whole.features["rr"] + SOUGHT + beat
             far = (high < begin) | (low > end)
             far &= np.isfinite(whole.features["r_peak"])
             order = np.searchsorted(found.features["r_peak"], whole.features["r_peak"])
@@ -301,13 +253,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     default = os.environ.get("CAPNET_SHARED_DATA", "../shared/data")
     parser.add_argument("--data", type=Path, default=Path(default))
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.child:
-        folder, hours, what = given.child
-        cost: dict[str, Any] = work(Path(folder), float(hours), what)
-        sys.stdout.write(json.dumps(cost) + "\n")
-        return
     report(Console(width=150), quick=given.quick, data=given.data)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from capnet.errors import UnitError
-from capnet.units import MMHG, pressure_factor
+from capnet.units import MMHG, is_pressure, pressure_factor
 
 
 def factor(unit):

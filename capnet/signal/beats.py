@@ -28,6 +28,9 @@ CONTEXT: Final = N_TAPS // 2
 WIDTH: Final = 2 * CONTEXT + round(LONGEST * RATE) + 8
 """Samples of a window of raw PPG: the longest beat and its context."""
 
+_EXPECTED: Final = 0.25
+"""Seconds after the R peak that stand for the foot of a beat that has none."""
+
 _TWICE: Final = 0.2
 """Seconds within which two feet from neighbouring pieces are one."""
 
@@ -107,7 +110,7 @@ def beats_of(
         refused for that), ``hr`` (bpm) and ``rr`` (s) from the heart beats, ``r_peak``
         (s since the start of the record, NaN without ECG), ``cuff_map`` (mmHg, NaN
         where the reading has no mean). Where no foot was found, ``time`` is the R peak
-        plus the median delay. A piece whose ECG cannot be read is cut at the pulses
+        plus 0.25 s. A piece whose ECG cannot be read is cut at the pulses
         alone.
 
     Raises:
@@ -226,9 +229,7 @@ def _of_piece(record: Record, names: _Names) -> _Found:
             "least 2. Pass another channel with ppg=...",
         )
     feet, verdict = feet_and_verdict(smooth, events)
-    known = np.isfinite(feet)
-    delay = np.median((feet - events.after)[known]) if known.any() else 0.2 * RATE
-    expected = np.where(known, feet, events.after + delay)
+    expected = np.where(np.isfinite(feet), feet, events.after + _EXPECTED * RATE)
 
     first = np.floor(expected[:-1]).astype(np.int64) - CONTEXT - 2
     raw = cut(grid, first, width=WIDTH)

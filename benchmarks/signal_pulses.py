@@ -477,7 +477,7 @@ def patients(console: Console, data: Path) -> None:
             )
     console.print(table)
     console.print(
-        "Only mixedsignals has a bar; the others are kept aside and reported."
+        "Only mixedsignals has a bar; all four were looked at while this was written."
     )
 
 

@@ -486,7 +486,8 @@ def _reaches_zero(values: Windows, where: Bool[np.ndarray, "beat time"]) -> PerB
     last = down.argmax(axis=1)
     low = np.take_along_axis(values, last[:, None], axis=1)[:, 0]
     high = np.take_along_axis(values, np.maximum(last - 1, 0)[:, None], axis=1)[:, 0]
-    drop = np.where(down.any(axis=1), high - low, np.nan)
+    # a wave that is never above zero does not come down to it
+    drop = np.where(down.any(axis=1) & (high > 0.0), high - low, np.nan)
     place: PerBeat = last - 1.0 + high / drop
     return place
 

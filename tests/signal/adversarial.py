@@ -459,9 +459,11 @@ def _beats(values: np.ndarray) -> Beats:
     )
 
 
-def _drawn_figure(figure: Any) -> None:
+def _drawn_figure(figure: Any) -> tuple[()]:
+    """Draw a figure; there are no numbers in it to look at."""
     figure.set_dpi(20.0)
     figure.draw_without_rendering()
+    return ()
 
 
 def _corrupted(values: np.ndarray, function: Callable[..., Any]) -> object:

@@ -340,3 +340,10 @@ def test_indices_of_the_pulse_wave_database(shared_data):
     notch = ejection_time(pressure, sampling_rate=RATE).time - ejection
     assert notch.mean() == pytest.approx(0.011, abs=0.002)
     assert notch.std() < 0.003
+
+
+def test_a_flow_that_is_never_forward_has_no_ejection():
+    flows = np.array([[-2.0, -1.0, -1.0, -2.0] * 8, [-3.0, -1.0, -2.0, -3.0] * 8])
+    found = ejection_time_of_flow(flows, sampling_rate=125.0)
+    assert np.isnan(found.time).all()
+    assert (found.reason == "the flow does not start and end within the beat").all()

@@ -37,8 +37,8 @@ HOUR: Final = 3600.0
 RATES: Final = {"ecg": 250.0, "ppg": 125.0}
 UNITS: Final = {"ecg": "mV", "ppg": "NU", "abp": "mmHg"}
 CHILD: Final = Path(__file__).with_name("signal_table.py")
-SOUGHT: Final = 0.45
-"""s after an R peak within which its pulse is sought."""
+SOUGHT: Final = 0.47
+"""s after an R peak within which its pulse is sought, and two samples."""
 REACH: Final = 0.6
 """s to each side that both filters of a pressure reach: 20 Hz, then 10 Hz for feet."""
 SEED: Final = 41

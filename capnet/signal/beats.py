@@ -16,7 +16,7 @@ from capnet.signal.pieces import Piece, pieces_of
 from capnet.signal.sampling import LEAST_RATE, N_TAPS, RATE
 from capnet.signal.smoothing import beat_shapes, smoothed
 from capnet.signal.transit import ARRIVAL
-from capnet.signal.windows import judge_windows
+from capnet.signal.windows import WINDOW, judge_windows
 from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, Windows
 from capnet.units import is_pressure
 
@@ -33,7 +33,6 @@ _EXPECTED: Final = 0.25
 
 _TWICE: Final = 0.2
 """Seconds within which two feet from neighbouring pieces are one."""
-
 
 _MISLABELLED: Final = ("wrong rate", "swapped")
 """Verdicts on a whole channel that no look at single beats gives."""
@@ -97,6 +96,8 @@ def beats_of(
     pressure becomes ``waves["abp"]`` (foot to foot of its own pulse, mmHg, NaN where a
     beat of it cannot be used); one that `abp_verdict` refuses is left out. Long records
     are handled in pieces of ten minutes: what is usual is what is usual around a beat.
+    Where `judge_windows` finds a PPG or an ECG swapped with another channel or declared
+    at a wrong rate, all beats of the piece are refused for that.
 
     Args:
         record: The record, with a PPG.
@@ -110,8 +111,7 @@ def beats_of(
         refused for that), ``hr`` (bpm) and ``rr`` (s) from the heart beats, ``r_peak``
         (s since the start of the record, NaN without ECG), ``cuff_map`` (mmHg, NaN
         where the reading has no mean). Where no foot was found, ``time`` is the R peak
-        plus 0.25 s. A piece whose ECG cannot be read is cut at the pulses
-        alone.
+        plus 0.25 s. A piece whose ECG cannot be read is cut at the pulses alone.
 
     Raises:
         RecordError: If there is no PPG, a named channel is missing, the ECG cannot be
@@ -287,6 +287,9 @@ def _mislabelled(record: Record, names: _Names) -> str:
     """
     line = names.abp if _is_pressure(record, names.abp) else None
     known = {name: record.signal(name) for name in (names.ppg, names.ecg, line) if name}
+    first = min(signal.start for signal in known.values())
+    if max(s.start + s.duration for s in known.values()) - first < WINDOW:
+        return ""  # too short to tell
     alone = replace(record, channels=known)
     verdicts = judge_windows(alone, ecg=names.ecg, ppg=names.ppg, abp=line)
     for name in (names.ppg, names.ecg):

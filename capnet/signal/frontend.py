@@ -14,17 +14,11 @@ from torch import Tensor, nn
 from capnet.errors import ShapeError
 from capnet.signal.checks import checked_numbers, checked_rows
 from capnet.signal.linear_phase import LinearPhaseFIR
-from capnet.signal.sampling import CUTOFF, N_TAPS, RATE
+from capnet.signal.sampling import CUTOFF, N_TAPS, RATE, TINY, UNDERSHOOT
 from capnet.signal.taps import lowpass_taps
 from capnet.types import N_POINTS, BeatWaves, RawSamples, Windows
 
 __all__ = ["N_TAPS", "RATE", "BeatFrontend", "beats_of_windows", "smooth"]
-
-_UNDERSHOOT: Final = 0.1
-"""A wave that dips below its foot by more than 10 times its peak is bounded there."""
-
-_TINY: Final = 1e-20
-"""Keeps a flat window from being divided by zero."""
 
 _CHUNK: Final = 8192
 """Rows filtered at once, to bound memory."""
@@ -90,7 +84,7 @@ class BeatFrontend(nn.Module):
         pulse = (wave - first - self.phase * (last - first))[:, :-1]
         highest = pulse.amax(dim=1, keepdim=True)
         depth = pulse.abs().amax(dim=1, keepdim=True)
-        height = torch.maximum(highest, _UNDERSHOOT * depth) + _TINY
+        height = torch.maximum(highest, UNDERSHOOT * depth) + TINY
         return pulse / height
 
 

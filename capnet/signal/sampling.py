@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["CUTOFF", "LEAST_RATE", "N_TAPS", "RATE"]
+__all__ = ["CUTOFF", "LEAST_RATE", "N_TAPS", "RATE", "TINY", "UNDERSHOOT"]
 
 RATE: Final = 125.0
 """Sampling rate of every window of raw PPG, Hz: what most monitors store."""
@@ -16,3 +16,9 @@ hold what the front end keeps, and the filter of a monitor needs some room to fa
 
 N_TAPS: Final = 101
 """Length of the low-pass: 0.4 s to each side of a sample."""
+
+UNDERSHOOT: Final = 0.1
+"""A wave that dips below its foot by more than 10 times its peak is bounded there."""
+
+TINY: Final = 1e-20
+"""Keeps a flat window from being divided by zero."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from capnet.signal.fir import filter_fir, filter_rows
 from capnet.signal.interpolate import catmull_rom
-from capnet.signal.sampling import CUTOFF, N_TAPS, RATE
+from capnet.signal.sampling import CUTOFF, N_TAPS, RATE, TINY, UNDERSHOOT
 from capnet.signal.taps import Taps, lowpass_taps
 from capnet.types import N_POINTS, BeatWaves, PerBeat, Samples, Windows
 
@@ -19,10 +19,6 @@ __all__ = ["HALF", "beat_shapes", "smoothed", "smoothed_rows"]
 
 HALF: Final = N_TAPS // 2 / RATE
 """Seconds that the filter reaches to each side."""
-
-_UNDERSHOOT: Final = 0.1
-_TINY: Final = 1e-20
-"""As `capnet.signal.frontend.BeatFrontend` has them."""
 
 
 @lru_cache(maxsize=16)
@@ -79,6 +75,6 @@ def beat_shapes(smooth: Samples, start: PerBeat, stop: PerBeat) -> BeatWaves:
     pulse = (wave - first - phase * (last - first))[:, :-1]
     highest = pulse.max(axis=1, keepdims=True)
     depth = np.abs(pulse).max(axis=1, keepdims=True)
-    height = np.maximum(highest, _UNDERSHOOT * depth) + _TINY
+    height = np.maximum(highest, UNDERSHOOT * depth) + TINY
     shapes: BeatWaves = (pulse / height).astype(np.float32)
     return shapes

@@ -51,7 +51,7 @@ class HeartRates(NamedTuple):
 def heart_rate(
     events: Events, *, window: float, step: float, duration: float
 ) -> HeartRates:
-    """Return the heart rate of windows: 60 over the median interval.
+    """Return the heart rate of windows, from the intervals that agree with each other.
 
     An interval counts where both of its events lie in the window and it lasts 0.3 to
     2 s. The rate is 60 over the mean of those within 25 % of their median: a missed

@@ -119,8 +119,8 @@ LEAST_BEATS: Final = 10
 LEAST_WINDOWS: Final = 2
 """Of a kind, from which a rate is told by these alone."""
 
-_SECONDS: Final = 8.0
-"""For which `MISSING` is meant; it grows with the window."""
+WINDOW: Final = 8.0
+"""Seconds of a window by default, for which `MISSING` is meant; it grows with it."""
 _LEAST_WINDOW: Final = 4.0
 _LOWEST_RATE: Final = 10.0
 """Hz, below which nothing can be said."""
@@ -240,7 +240,7 @@ def _window_reasons(
     Returns:
         The first reason of each window, and whether its beats cannot be looked at.
     """
-    share = window / _SECONDS
+    share = window / WINDOW
     nothing = ~np.isfinite(look.least)
     unlike, odd = look.likeness < LIKENESS[kind], look.odd < ODD[kind]
     never = np.zeros(len(look.mean), dtype=np.bool_)
@@ -404,8 +404,8 @@ def judge_windows(
     ecg: str | None = None,
     ppg: str | None = None,
     abp: str | None = None,
-    window: float = 8.0,
-    step: float = 8.0,
+    window: float = WINDOW,
+    step: float = WINDOW,
 ) -> WindowVerdicts:
     """Judge every window of a recording's ECG, PPG and arterial pressure.
 

@@ -301,3 +301,14 @@ def test_channels_that_are_not_what_they_say_give_no_beat(record):
     }
     found = beats_of(replace(record, channels=fast))
     assert not found.accepted.any()
+
+
+def test_a_record_shorter_than_a_window_of_the_gate_has_beats(record, beats):
+    short = {
+        name: replace(signal, values=signal.values[: round(6 * signal.sampling_rate)])
+        for name, signal in record.channels.items()
+    }
+    found = beats_of(replace(record, channels=short))
+    inner = found.time < 4.0
+    assert found.accepted[inner].sum() >= 2
+    np.testing.assert_allclose(found.time[inner], beats.time[: inner.sum()], atol=2e-3)

@@ -243,6 +243,8 @@ def test_ectopic_beats_of_another_shape_are_told_though_they_come_in_time():
 
 
 BOUNDS = {
+    # s: a few beats, and what a reader looks at
+    "WINDOW": (4.0, 30.0),
     # s of 8: a beat at most; s still: a slow QRS and T leave 1 s between them
     "MISSING": (0.1, 1.0),
     "STILL": (0.3, 1.5),

@@ -11,6 +11,7 @@ __all__ = [
     "ProtocolError",
     "RecordError",
     "ShapeError",
+    "StorageError",
     "UnitError",
 ]
 
@@ -41,6 +42,10 @@ class ProtocolError(CapnetError):
 
 class AdapterError(CapnetError):
     """An adapter is not live: it was not attached, not trained, or not applied."""
+
+
+class StorageError(CapnetError, OSError):
+    """A file could not be written: the disk is full, broken or closed to us."""
 
 
 class MissingExtraError(CapnetError):

@@ -1,12 +1,69 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, that stay in their folder, and hashes."""
 
+import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Final
 
-__all__ = ["replacing", "write_atomic"]
+from capnet.errors import RecordError, StorageError
+
+__all__ = ["confined", "replacing", "sha256_of", "write_atomic"]
+
+_BLOCK: Final = 1 << 20
+"""Bytes that are hashed at once."""
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def confined(folder: Path, name: str, *, where: str) -> Path:
+    """Return the path of an existing file that lies inside a folder.
+
+    Args:
+        folder: The file may not lie outside, nor be reached through a link that leads
+            outside.
+        name: Relative path as a file or a table gives it, with ``/``.
+        where: What names the file, for messages.
+
+    Raises:
+        RecordError: If the name is absolute, has ``..``, leads out, or there is no such
+            plain file.
+    """
+    parts = PurePosixPath(name).parts
+    plain = "\\" not in name and "\0" not in name and not PureWindowsPath(name).drive
+    if not (parts and plain) or ".." in parts or PurePosixPath(name).is_absolute():
+        msg = (
+            f"{where}: the file {name[:80]!r} lies outside the folder; wanted a plain "
+            "name inside it. Put the file there."
+        )
+        raise RecordError(msg)
+    path = folder / name
+    try:
+        found = path.is_file()
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # a name too long, links in a circle
+        why = getattr(error, "strerror", None) or "links in a circle"
+        msg = f"{where}: the file {name[:80]!r} cannot be reached ({why})."
+        raise RecordError(msg) from error
+    if not inside:
+        msg = (
+            f"{where}: {name[:80]!r} is a link out of the folder. Copy the file there."
+        )
+        raise RecordError(msg)
+    if not found:
+        msg = f"{where}: there is no file {name[:80]!r} in the folder. Put it there."
+        raise RecordError(msg)
+    return path
 
 
 def _umask() -> int:
@@ -14,6 +71,19 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def _why(path: Path, error: OSError) -> str:
+    """Say what was not written, and the way out."""
+    try:
+        free = f"{shutil.disk_usage(path.parent).free / 1e6:.0f} MB"
+    except OSError:
+        free = "an unknown number of bytes"
+    return (
+        f"{path} could not be written: {error.strerror or error}. {free} are free "
+        "there; what was there before is as it was. Make room, see to the "
+        "permissions, or choose another folder."
+    )
 
 
 @contextmanager
@@ -26,20 +96,37 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields:
         Path of an empty file in the same folder. If writing it fails, nothing is left
         of it and the old file stays.
+
+    Raises:
+        StorageError: If the system refuses to write: no room, no permission, a disk
+            that fails.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        os.close(handle)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        _forget(temporary)
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(_why(path, error)) from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _forget(temporary)
         raise
+
+
+def _forget(temporary: Path | None) -> None:
+    """Leave nothing half written, even on a disk that fails."""
+    if temporary is not None:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, content: bytes) -> Path:
@@ -51,6 +138,9 @@ def write_atomic(path: Path, content: bytes) -> Path:
 
     Returns:
         The path.
+
+    Raises:
+        StorageError: See `replacing`.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content)

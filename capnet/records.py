@@ -23,12 +23,22 @@ from capnet.types import (
     PerBeat,
     ReferenceType,
     Samples,
+    Sync,
+    Times,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CHANNEL_NAMES", "Beats", "Cuff", "Record", "Signal"]
+__all__ = [
+    "CHANNEL_NAMES",
+    "COVARIATES",
+    "Annotations",
+    "Beats",
+    "Cuff",
+    "Record",
+    "Signal",
+]
 
 CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "ecg": (
@@ -37,6 +47,9 @@ CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "ppg": ("ppg", "pleth", "pl"),
     "abp": ("abp", "art", "ibp", "radial", "bp"),
+    "aortic": ("aop", "aobp", "aortic", "aortic_root", "ao", "cap"),
+    "femoral": ("fem", "fap", "fabp", "femoral"),
+    "radial": ("radial", "rap", "art"),
     "icg": ("icg", "dzdt", "dz/dt"),
     "resp": ("resp", "respiration", "rsp", "breathing"),
     "red": ("red", "ppg_red", "red_ppg"),
@@ -52,6 +65,20 @@ CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 Case does not matter, nor do blanks and separators around a name (``PLETH,``).
 """
 
+COVARIATES: Final[Mapping[str, str]] = {
+    "height": "m",
+    "weight": "kg",
+    "male": "1, or 0 for female",
+}
+"""What is known of a person beside the age, by name, with its unit."""
+
+_TALLEST: Final = 2.75
+_HEAVIEST: Final = 650.0
+_POSSIBLE: Final[Mapping[str, tuple[float, float]]] = {
+    "height": (0.3, _TALLEST),
+    "weight": (1.0, _HEAVIEST),
+    "male": (0.0, 1.0),
+}
 
 _OLDEST: Final = 120.0
 """Years; nobody but one has been older. Some databases write 300 for "over 89"."""
@@ -175,6 +202,34 @@ class Signal:
         return self.start + np.arange(len(self.values)) / self.sampling_rate
 
 
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """What somebody noted of a record, in the order of time.
+
+    Attributes:
+        times: Seconds since the start of the record. Shape (event,).
+        labels: The codes of the format, e.g. ``N`` or ``V``; free text is never kept,
+            as it may hold names. Shape (event,).
+
+    Raises:
+        ShapeError: If the rows do not agree, or a time is missing or out of order.
+    """
+
+    times: Times
+    labels: Labels
+
+    def __post_init__(self) -> None:
+        if self.times.ndim != 1 or self.times.shape != self.labels.shape:
+            msg = (
+                f"{self.times.shape} times and {self.labels.shape} labels; wanted as "
+                "many of both, of shape (event,)."
+            )
+            raise ShapeError(msg)
+        if not (np.isfinite(self.times).all() and (np.diff(self.times) >= 0.0).all()):
+            msg = "times of annotations are missing or out of order; sort them."
+            raise ShapeError(msg)
+
+
 @dataclass(frozen=True)
 class Cuff:
     """One reading of systolic and diastolic pressure.
@@ -236,9 +291,14 @@ class Record:
         cuffs: Pressure readings in the order of time.
         calibration: What kind of reading ``cuffs`` are.
         source: Where the record came from, for provenance.
+        covariates: What else is known of the person, see `COVARIATES`.
+        annotations: Notes by their origin, e.g. ``atr``.
+        reference_type: What kind of truth the channel of kind ``aortic`` is.
+        sync: Whether the channels share one clock.
+        files: SHA-256 of each file that was read, by its name.
 
     Raises:
-        RecordError: If the age is not a possible one.
+        RecordError: If the age or a covariate is not a possible one.
     """
 
     subject: str
@@ -247,8 +307,22 @@ class Record:
     cuffs: tuple[Cuff, ...] = ()
     calibration: Calibration = "none"
     source: str = ""
+    covariates: Mapping[str, float] = field(default_factory=dict)
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    reference_type: ReferenceType = "none"
+    sync: Sync = "unknown"
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, value in self.covariates.items():
+            low, high = _POSSIBLE.get(name, (math.nan, math.nan))
+            if not (_is_number(value) and low <= value <= high):
+                known = ", ".join(f"{k} ({unit})" for k, unit in COVARIATES.items())
+                msg = (
+                    f"record {self.subject!r} has covariate {name!r} = {value!r}; "
+                    f"wanted a possible {known}. Leave out what is not known."
+                )
+                raise RecordError(msg)
         if self.age is not None and not (
             _is_finite(self.age) and 0.0 < self.age < _OLDEST
         ):
@@ -283,6 +357,30 @@ class Record:
             )
             raise RecordError(msg)
         return self.channels[name]
+
+    def renamed(self, names: Mapping[str, str]) -> "Record":
+        """Return the same record with other names for some channels.
+
+        Args:
+            names: New name by the present one; this is how a monitor's own word is
+                taught (``{"SpO2 wave": "ppg"}``).
+
+        Raises:
+            RecordError: If a channel is not there, or two would share a name.
+        """
+        for old in names:
+            if old not in self.channels:
+                self.signal(old)  # says what there is
+        new = [names.get(name, name) for name in self.channels]
+        if len(set(new)) < len(new) or not set(names) <= set(self.channels):
+            msg = (
+                f"record {self.subject!r}: channels would be called "
+                f"{', '.join(map(repr, new))}; wanted a name of its own for each."
+            )
+            raise RecordError(msg)
+        return replace(
+            self, channels=dict(zip(new, self.channels.values(), strict=True))
+        )
 
     def with_cuff(self, sbp: float, dbp: float) -> "Record":
         """Return the same record with one arm-cuff reading that holds throughout.

@@ -24,6 +24,7 @@ __all__ = [
     "Role",
     "Samples",
     "Site",
+    "Sync",
     "Times",
     "Windows",
 ]
@@ -80,6 +81,14 @@ Calibration = Literal[
 ``exact`` exists for virtual people only (the simulated SBP/DBP of the site named in
 ``cuff_site``, without any cuff error); ``invasive SBP/DBP`` is an arterial line read
 as if it were a cuff.
+"""
+
+Sync = Literal["trusted", "untrusted", "unknown"]
+"""Whether the channels of a record share one clock.
+
+``trusted`` says so of the device or the data set; ``untrusted`` says that delays
+between channels mean nothing (they are never computed); ``unknown`` leaves it to the
+signals.
 """
 
 Role = Literal["deep", "floor", "control"]

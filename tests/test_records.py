@@ -1,5 +1,7 @@
 """Laws of records and of tables of beats."""
 
+from dataclasses import replace
+
 import jaxtyping
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capnet.errors import RecordError, ShapeError, UnitError
-from capnet.records import Beats, Cuff, Record, Signal
+from capnet.records import COVARIATES, Annotations, Beats, Cuff, Record, Signal
 from tests.fakes.make_beats import assert_same_beats, make_beats
 
 CALM = settings(deadline=None, derandomize=True, database=None, max_examples=50)
@@ -550,3 +552,55 @@ def test_the_column_that_holds_no_numbers_is_named():
     units = {"II": "mV", "note": "NU"}
     with pytest.raises(ShapeError, match="column 'note'"):
         Record.from_frame(words, sampling_rate=125.0, units=units, subject="p")
+
+
+def test_a_channel_gets_the_name_that_it_is_given():
+    one = record("SPO2W", "II")
+    new = one.renamed({"SPO2W": "ppg"})
+    assert [*new.channels] == ["ppg", "II"]
+    assert new.channels["ppg"] is one.channels["SPO2W"]
+    assert [*one.channels] == ["SPO2W", "II"]
+    assert [*one.renamed({"SPO2W": "II", "II": "SPO2W"}).channels] == ["II", "SPO2W"]
+
+
+def test_a_channel_that_is_not_there_cannot_be_renamed():
+    with pytest.raises(RecordError, match=r"'x'.*'SPO2W', 'II'"):
+        record("SPO2W", "II").renamed({"x": "ppg"})
+    # "ecg" is found as II elsewhere, but it is no name in the record
+    with pytest.raises(RecordError, match="a name of its own"):
+        record("SPO2W", "II").renamed({"ecg": "lead"})
+
+
+def test_two_channels_cannot_share_a_name():
+    with pytest.raises(RecordError, match="a name of its own"):
+        record("SPO2W", "II").renamed({"SPO2W": "II"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("height", 178.0), ("height", float("nan")), ("weight", 0.0)),
+        *(("male", 2.0), ("shoe size", 42.0)),
+    ],
+)
+def test_an_impossible_covariate_is_refused(name, value):
+    with pytest.raises(RecordError, match=f"covariate '{name}'"):
+        replace(record("II"), covariates={name: value})
+
+
+def test_a_possible_covariate_is_kept():
+    known = {"height": 1.78, "weight": 70.0, "male": 1.0}
+    assert replace(record("II"), covariates=known).covariates == known
+    assert set(known) == set(COVARIATES)
+
+
+def test_annotations_are_in_the_order_of_time():
+    notes = Annotations(np.array([0.0, 1.0, 1.0]), np.array(["N", "V", "N"]))
+    assert len(notes.times) == len(notes.labels)
+    for times, labels in (
+        ([1.0, 0.0], ["N", "N"]),
+        ([0.0, np.nan], ["N", "N"]),
+        ([0.0, 1.0], ["N"]),
+    ):
+        with pytest.raises(ShapeError):
+            Annotations(np.array(times), np.array(labels))

@@ -285,7 +285,8 @@ def feature_table(
     row. Values of a segment (variability, 5 min) or a window (respiration, 60 s), both
     on the record's clock, stand in all of its rows, refused ones included: R peaks are
     what they are, however bad the PPG. Where the delay between ECG and PPG
-    jumps, no arrival time of those ten minutes is told.
+    jumps, no arrival time of those ten minutes is told; a record whose channels share
+    no clock (``sync`` untrusted) has no time between two of them at all.
 
     Args:
         record: The record, with a PPG.
@@ -374,11 +375,15 @@ def _of_record(record: Record, beats: Beats, asked: _Asked) -> "pd.DataFrame":
         verdict = abp_verdict(record, abp=asked.abp) or "no beat of arterial pressure"
         for group in ("pressure", "aix"):
             columns.lack(group, verdict)
-    delay = _delay(record, beats, asked)
-    if delay:
-        columns.lack("pat", delay)
-    _pre_ejection(columns, record)
-    _transit(columns, record, asked)
+    if record.sync == "untrusted":
+        for group in ("pat", "pep", "ptt", "pwv"):
+            columns.lack(group, "not synchronous: the record says so")
+    else:
+        delay = _delay(record, beats, asked)
+        if delay:
+            columns.lack("pat", delay)
+        _pre_ejection(columns, record)
+        _transit(columns, record, asked)
     _morphology(columns, record, asked)
     _breathing(columns, record, asked)
     _oximetry(columns, record)

@@ -106,9 +106,10 @@ def beats_of(
         abp: Name of the arterial pressure; likewise.
 
     Returns:
-        Beats with features ``pat`` (s, NaN without ECG, and where the delay between
-        the channels is none that a body has, see `capnet.signal.arrival`: no beat is
-        refused for that), ``hr`` (bpm) and ``rr`` (s) from the heart beats, ``r_peak``
+        Beats with features ``pat`` (s, NaN without ECG, where the record says that its
+        channels share no clock (``sync`` untrusted), and where the delay between them
+        is none that a body has, see `capnet.signal.arrival`: no beat is refused for
+        that), ``hr`` (bpm) and ``rr`` (s) from the heart beats, ``r_peak``
         (s since the start of the record, NaN without ECG), ``cuff_map`` (mmHg, NaN
         where the reading has no mean). Where no foot was found, ``time`` is the R peak
         plus 0.25 s. A piece whose ECG cannot be read is cut at the pulses alone.
@@ -237,7 +238,7 @@ def _of_piece(record: Record, names: _Names) -> _Found:
     wave = beat_shapes(smooth, feet[:-1], feet[1:])
     rr = np.diff(events.after) / RATE
     unknown = np.full(len(rr), np.nan)
-    told = events.from_ecg and not verdict
+    told = events.from_ecg and not verdict and record.sync != "untrusted"
     late = (feet - events.after)[:-1] / RATE
     pat = np.where(late <= ARRIVAL[1], late, np.nan) if told else unknown
     subject = np.full(len(rr), record.subject)

@@ -297,6 +297,21 @@ def test_a_clock_that_starts_later_shifts_times_alone(strip):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-6)
 
 
+def test_channels_without_one_clock_give_no_time_between_them(record, table):
+    apart = replace(record, sync="untrusted")
+    assert np.isfinite(table["pat"]).mean() > 0.9  # or nothing would be shown
+    assert np.isnan(beats_of(apart).features["pat"]).all()
+    found = feature_table(apart, near="abp", far="ppg", distance=0.1, height=1.8)
+    for group in ("pat", "pep", "ptt", "pwv"):
+        assert found[FEATURES.of_group(group)].isna().all().all()
+        why = found[f"{group}_reason"][found["accepted"]]
+        assert (why == "not synchronous: the record says so").all()
+    others = [c for c in table if c not in ("pat", "pat_reason") and "_reason" not in c]
+    others = [c for c in others if c not in ("pep", "ptt", "pwv")]
+    changed = [c for c in others if not found[c].equals(table[c])]
+    assert changed == []
+
+
 def test_gain_and_offset_of_the_ppg_change_nothing_but_its_level(strip):
     whole = strip.record()
     ppg = whole.channels["ppg"]

@@ -3,64 +3,166 @@
 A file is either read exactly, or refused with one error that says what to correct.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from capnet.errors import MissingExtraError, RecordError
 from capnet.records import Record
 
-__all__ = ["read_record"]
+__all__ = ["FORMATS", "Format", "format_of", "read_record", "stream_record"]
+
+
+class Format(NamedTuple):
+    """One file format.
+
+    Attributes:
+        name: What it is called.
+        suffixes: How its files end, in lower case.
+        module: In this room; loaded when such a file is read.
+        function: ``(path, *, channels, subject, age) -> Record`` in it.
+        package: What decodes it; empty where capnet does.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    module: str
+    function: str
+    package: str
+
+
+FORMATS: Final = (
+    Format("WFDB", (".hea",), "wfdb", "read_wfdb", "wfdb"),
+    Format("EDF", (".edf",), "edf", "read_edf", "pyedflib"),
+    Format("VitalDB", (".vital",), "vital", "read_vital", "vitaldb"),
+    Format("CSV", (".csv", ".csv.gz"), "tables", "read_table", "pandas"),
+    Format("Parquet", (".parquet",), "tables", "read_table", "pyarrow"),
+    Format("NumPy", (".npz",), "tables", "read_table", ""),
+    Format("PulseDB", (".mat",), "pulsedb", "read_pulsedb", "h5py"),
+)
+"""Every format that `read_record` reads. A folder is read as the release of PWDB."""
+
+_PWDB: Final = Format("PWDB", (), "pwdb", "read_pwdb_person", "pandas")
+
+
+def format_of(path: str | Path) -> tuple[Format, Path]:
+    """Say which door a path belongs to, and which file is meant.
+
+    Raises:
+        RecordError: If there is no such file, or it is of no known format.
+    """
+    if not isinstance(path, str | PathLike):
+        msg = f"the path is {path!r}; wanted text or a Path that names a recording."
+        raise RecordError(msg)
+    path = Path(path)
+    header = path.parent / f"{path.name}.hea"
+    name = path.name.lower()
+    for form in FORMATS:
+        if path.is_file() and name.endswith(form.suffixes):
+            return form, path
+    if header.is_file():  # the path of a WFDB record without its suffix
+        return FORMATS[0], header
+    if path.is_dir():
+        return _PWDB, path
+    found = "is of no known format" if path.is_file() else "does not exist"
+    known = ", ".join(s for form in FORMATS for s in form.suffixes)
+    msg = (
+        f"{path} {found}; wanted a recording that ends in {known}, the path of a WFDB "
+        "record without its suffix, or the folder of the PWDB release."
+    )
+    raise RecordError(msg)
+
+
+def _door(form: Format) -> Callable[..., Record]:
+    try:
+        module = import_module(f"capnet.data.readers.{form.module}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("capnet"):
+            raise
+        what = f"reading {form.name}"
+        raise MissingExtraError(what, error.name) from error
+    door: Callable[..., Record] = getattr(module, form.function)
+    return door
 
 
 def read_record(
     path: str | Path,
     *,
     channels: Sequence[str] | None = None,
+    names: Mapping[str, str] | None = None,
     subject: str | None = None,
     age: float | None = None,
 ) -> Record:
-    """Read one recording; the format follows from the file.
+    """Read one recording; the format follows from the name of the file.
 
-    WFDB: the ``.hea`` header, or the path of the record without a suffix.
+    WFDB (``.hea``, or the path without a suffix), EDF, VitalDB (``.vital``), CSV,
+    Parquet and NumPy tables with a sidecar that declares rate and units, PulseDB
+    (``.mat``), and the folder of the PWDB release. What identifies a person in a file
+    (name, birthday, dates, remarks) is never kept.
 
     Args:
         path: The file.
-        channels: Names of the channels wanted; None for all that can be used.
-        subject: Identifier of the person; the record's name by default.
-        age: Years.
+        channels: Names in the file of the channels wanted; None for all that can be
+            used.
+        names: New names for channels by those in the file, e.g. ``{"SPO2W": "ppg"}``.
+        subject: Identifier of the person; the record's name by default. Of PWDB and
+            PulseDB it says which person of the file is read.
+        age: Years; as the file has it by default.
 
     Returns:
-        The record, every channel at its own sampling rate.
+        The record, every channel at its own sampling rate, pressures in mmHg.
 
     Raises:
         RecordError: If the file is missing, damaged, empty, of an unknown format, or
-            lacks a channel, or the age is not a possible one.
+            lacks a channel, a value is impossible, or the age is.
         UnitError: If a sampling rate, a gain or a wanted unit is missing.
         MissingExtraError: If the package that reads the format is not installed.
     """
-    if not isinstance(path, str | PathLike):
-        msg = (
-            f"the path is {path!r}; wanted text or a Path that names a WFDB header "
-            "(.hea), or its path without suffix."
-        )
-        raise RecordError(msg)
-    path = Path(path)
-    header = path if path.suffix == ".hea" else path.parent / f"{path.name}.hea"
-    if not header.is_file():
-        found = "is of no known format" if path.is_file() else "does not exist"
-        found = "is a folder" if path.is_dir() else found
-        msg = (
-            f"{path} {found}; wanted a WFDB header (.hea), or its path without suffix."
-        )
-        raise RecordError(msg)
-    # wfdb is loaded when a WFDB record is read, not when this room is imported.
-    try:
-        from capnet.data.readers.wfdb import read_wfdb
-    except ModuleNotFoundError as error:
-        if error.name != "wfdb":
-            raise
-        what = "reading a WFDB record"
-        raise MissingExtraError(what, "wfdb") from error
+    form, file = format_of(path)
+    record = _door(form)(file, channels=channels, subject=subject, age=age)
+    return record if names is None else record.renamed(names)
 
-    return read_wfdb(header, channels=channels, subject=subject, age=age)
+
+def stream_record(
+    path: str | Path,
+    *,
+    channels: Sequence[str] | None = None,
+    names: Mapping[str, str] | None = None,
+    subject: str | None = None,
+    age: float | None = None,
+    length: float = 600.0,
+) -> Iterator[Record]:
+    """Read a recording in parts that follow each other.
+
+    WFDB is read in constant memory, after one pass that verifies it; files of other
+    formats are read whole and come as one part.
+
+    Args:
+        path: See `read_record`.
+        channels: See `read_record`.
+        names: See `read_record`.
+        subject: See `read_record`.
+        age: See `read_record`.
+        length: Of a part, s.
+
+    Yields:
+        Parts, each with all channels, as `capnet.signal.pieces_of` wants them.
+
+    Raises:
+        RecordError: See `read_record`; before the first part.
+        UnitError: See `read_record`.
+    """
+    form, file = format_of(path)
+    if form.module == "wfdb":
+        _door(form)  # names the package that is missing
+        from capnet.data.readers.wfdb import stream_wfdb
+
+        parts = stream_wfdb(
+            file, channels=channels, subject=subject, age=age, length=length
+        )
+    else:
+        parts = iter([read_record(file, channels=channels, subject=subject, age=age)])
+    for part in parts:
+        yield part if names is None else part.renamed(names)

@@ -13,6 +13,7 @@ from capnet.adaptation.strategies import (
     ShrunkAffine,
     Strategy,
 )
+from capnet.data.augmentation import Augmentation
 from capnet.errors import ConfigError, ProtocolError
 from capnet.hemodynamics import (
     Catheter,
@@ -29,6 +30,7 @@ from capnet.training.pretrain import Pretraining
 from capnet.types import Calibration
 
 __all__ = [
+    "augmentation",
     "calibrations",
     "check_number",
     "clinic",
@@ -354,6 +356,16 @@ def _path(value: Any, where: str) -> str:
         msg = f"{where} is {value!r}; wanted a path."
         raise ConfigError(msg)
     return value
+
+
+def augmentation(settings: Mapping[str, Any]) -> Augmentation:
+    """Build the settings of augmentation; sensor and cuff by preset or by numbers.
+
+    Raises:
+        ConfigError: If a setting is unknown or out of its range.
+    """
+    made: Augmentation = _make(Augmentation, settings, where="augmentation")
+    return made
 
 
 def pretraining(settings: Mapping[str, Any]) -> Pretraining:

@@ -3,24 +3,25 @@
 ``python experiments/pipeline.py`` pretrains on a virtual source, adapts to a virtual
 clinic, and judges everything on held-out people beside the floors.
 ``python experiments/pipeline.py data=wfdb data.record=<path>`` does the same road with
-a real record at its end, whose central pressure nobody knows. Both leave report.html,
-metrics.json, predictions.parquet, model.onnx, card.json, the configuration and the log,
-and print the path of the report last.
+a real record at its end, whose central pressure nobody knows, and
+``python experiments/pipeline.py data=clinic data.root=<folder>`` with somebody's own
+clinic (docs/clinic.md). All leave report.html, metrics.json, predictions.parquet,
+model.onnx, card.json, the configuration and the log, and print the path of the report
+last.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import hydra
 from omegaconf import DictConfig
 
 from capnet.errors import ConfigError
-from capnet.evaluation import Evaluation, evaluate, print_evaluation
+from capnet.evaluation import print_evaluation
 from capnet.evaluation.bootstrap import draw_subjects
 from capnet.export import export_folder
 from capnet.hemodynamics import Clinic, Visit
@@ -30,18 +31,12 @@ from capnet.records import Beats
 from capnet.training.pretrain import pretrain
 from capnet.types import Calibration
 from experiments import build
+from experiments.clinic_road import clinic_road
 from experiments.door import console, door, folder, plain
+from experiments.judging import judge, said
 from experiments.real import real_record
 from experiments.results import leave_benchmark, peak_memory
-from experiments.stages import (
-    adapted,
-    floors,
-    observe,
-    people,
-    shots_of,
-    shuffled,
-    split_of,
-)
+from experiments.stages import observe, people, split_of
 
 _log = logging.getLogger(__name__)
 
@@ -78,61 +73,6 @@ class Source:
         return model
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What one calibration gave."""
-
-    evaluation: Evaluation
-    models: Mapping[str, CentralPressureModel]
-
-
-def judge(
-    cfg: DictConfig, source: Source, clinic: Beats, calibration: Calibration
-) -> Judged:
-    """Pretrain, adapt with k = 0 and k, and evaluate beside floors and controls."""
-    beats = source.beats(calibration)
-    split = split_of(clinic, plain(cfg.split))
-    test = clinic.of(split.test)
-    model = source.model(beats)
-    model.name = "Bi-LSTM, source only"
-    strategies = plain(cfg.strategies)
-    models: dict[str, CentralPressureModel] = {"source": model}
-    rows = [model.predict(test), *shuffled([model], test, seed=cfg.seed)]
-    for k in sorted({0, cfg.k}):
-        shots = shots_of(beats, clinic, split, k=k, seed=cfg.seed)
-        if k == cfg.k:
-            rows = [*floors(beats, test, shots), *rows]
-        found = adapted(model, shots, strategies, seed=cfg.seed)
-        rows += [m.predict(test) for m in found.values()]
-        models |= found  # the largest k stays
-        _log.info("calibration %s, k = %d: adapted", calibration, shots.k)
-    evaluation = evaluate(
-        rows, test, resamples=cfg.resamples, seed=cfg.seed, compare=pairs(models)
-    )
-    return Judged(evaluation, models)
-
-
-def pairs(
-    models: Mapping[str, CentralPressureModel],
-) -> list[tuple[tuple[str, int], tuple[str, int]]]:
-    """Return which rows are compared beside those against floors.
-
-    A row's k is how many of the people drawn have a beat that the gate let through;
-    MMD has a control without a label, too.
-    """
-    found = []
-    for a, b in (("mmd_lora", "mmd_lora_control"), ("mmd_lora", "affine")):
-        if {a, b} <= set(models):
-            known = {models[a].k} | ({0} if b == "mmd_lora_control" else set())
-            found += [((models[a].name, k), (models[b].name, k)) for k in sorted(known)]
-    return found
-
-
-def _said(model: CentralPressureModel) -> dict[str, Any]:
-    """Return what an adaptation said of itself, without whom it has met."""
-    return {k: v for k, v in model.info["adaptation"].items() if k != "seen"}
-
-
 def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     """Run the road on virtual people, where every error is known.
 
@@ -164,7 +104,12 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     for clinic in clinics.values():  # refuse an impossible k before an hour's work
         split_of(clinic, plain(cfg.split)).draw(cfg.k, seed=cfg.seed)
     virtual = source()
-    judged = {c: judge(cfg, virtual, clinics[c], c) for c in cfg.calibrations}
+    judged = {}
+    for c, clinic in clinics.items():
+        beats = virtual.beats(c)
+        model = virtual.model(beats)
+        split = split_of(clinic, plain(cfg.split))
+        judged[c] = judge(cfg, beats, model, clinic, split, k=cfg.k)
     best = judged[chosen[1]]
     shown = best.models.get(chosen[0], best.models["source"])
     name = (shown.name, shown.k)
@@ -182,7 +127,7 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         "source": f"{virtual.clinic.hash()}, {len(virtual.visit)} virtual subjects",
         "target": f"{target.hash()}, {len(visit)} virtual subjects",
         "adaptation": {
-            c: {n: _said(m) for n, m in j.models.items() if "adaptation" in m.info}
+            c: {n: said(m) for n, m in j.models.items() if "adaptation" in m.info}
             for c, j in judged.items()
         },
     }
@@ -205,7 +150,7 @@ def main(cfg: DictConfig) -> None:
     clinic = build.clinic(plain(cfg.source))
     build.pretraining(plain(cfg.pretraining.settings))
     source = partial(_simulated, clinic, cfg)
-    roads = {"virtual": benchmark, "wfdb": real_record}
+    roads = {"virtual": benchmark, "wfdb": real_record, "clinic": clinic_road}
     if cfg.data.kind not in roads:
         msg = f"data.kind is {cfg.data.kind!r}; wanted one of {', '.join(roads)}."
         raise ConfigError(msg)

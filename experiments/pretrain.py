@@ -1,7 +1,9 @@
 r"""Pretrain a Bi-LSTM on virtual people.
 
 ``python experiments/pretrain.py beats=<folder of observe.py>/beats_exact.npz`` leaves
-model/ (weights, configuration, card) in the folder of the run. The model that comes
+model/ (weights, configuration, card) in the folder of the run. With
+``augmentation=clinic`` (or wrist) the beats go through another sensor and cuff first;
+what was drawn is kept in augmentation.npz. The model that comes
 with the package is made by
 
     python experiments/observe.py hydra.run.dir=outputs/shipped
@@ -9,11 +11,13 @@ with the package is made by
         out=capnet/models/weights/bilstm-virtual
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
+from capnet.data.augmentation import augment, draw_augmentation
 from capnet.data.store import load_beats
 from capnet.export.card import describe, save_card
 from capnet.models.checkpoint import save_model
@@ -27,10 +31,17 @@ from experiments.door import console, door, folder, plain
 def main(cfg: DictConfig) -> None:
     """Train from nothing and save the model."""
     settings = build.pretraining(plain(cfg.pretraining.settings))
+    augmentation = build.augmentation(plain(cfg.augmentation))
     beats = load_beats(Path(cfg.beats))
+    if augmentation:
+        draw = draw_augmentation(beats, augmentation, seed=cfg.seed)
+        draw.save(folder() / "augmentation.npz")
+        beats = augment(beats, draw)
     model = pretrain(
         beats, settings, seed=cfg.seed, name=cfg.name, progress=cfg.progress
     )
+    if augmentation:
+        model.info["augmentation"] = asdict(augmentation)
     found = model.info["held_out"]
     console.print(
         f"on {found['subjects']} held-out subjects of the source: wave RMSE "

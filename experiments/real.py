@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -28,21 +28,10 @@ from capnet.signal.line import abp_verdict, cuffs_from_abp
 from capnet.types import Calibration, CuffSite
 from experiments import build
 from experiments.door import console, folder, plain
+from experiments.judging import Source
 from experiments.results import provenance, save_frame, save_json
 
-__all__ = ["real_record"]
-
-
-class Source(Protocol):
-    """The virtual source, as the real road needs it."""
-
-    def beats(self, calibration: Calibration) -> Beats:
-        """Observe the source under a calibration."""
-        ...
-
-    def model(self, beats: Beats) -> CentralPressureModel:
-        """Pretrain on what was observed."""
-        ...
+__all__ = ["estimates", "matching", "pretrained", "real_record"]
 
 
 def calibrated(record: Record, cfg: DictConfig) -> Record:
@@ -80,6 +69,32 @@ def check_any_beat(record: Record, beats: Beats) -> None:
     raise RecordError(msg)
 
 
+def matching(calibration: Calibration) -> Calibration:
+    """Return how virtual people are calibrated beside beats of a calibration.
+
+    A line that is read as if it were a cuff has no cuff's error.
+    """
+    return "cuff SBP/DBP" if calibration == "cuff SBP/DBP" else "exact"
+
+
+def pretrained(name: str | None, kind: Calibration) -> CentralPressureModel | None:
+    """Load the model that stands in for pretraining; None where there is none.
+
+    Raises:
+        ConfigError: If it was trained with another calibration.
+        RecordError: If there is no such model.
+    """
+    given = None if name is None else load_model(name)
+    if given is not None and given.info.get("calibration") != kind:
+        msg = (
+            f"model {name!r} was trained with calibration "
+            f"{given.info.get('calibration')!r}; this record needs {kind!r}. Pretrain "
+            "one on beats of that calibration, or leave `pretrained` out."
+        )
+        raise ConfigError(msg)
+    return given
+
+
 def estimates(
     model: CentralPressureModel,
     beats: Beats,
@@ -92,7 +107,8 @@ def estimates(
     strategy = build.strategy(
         plain(cfg.strategies.mmd_lora), name="Bi-LSTM, aligned without labels"
     )
-    shots = Shots(source=source, unlabelled=taken, unit="beat")
+    unit: Literal["subject", "beat"] = "subject" if len(beats.subjects) > 1 else "beat"
+    shots = Shots(source=source, unlabelled=taken, unit=unit)
     aligned = strategy.adapt(model, shots, seed=cfg.seed)
     rows = [model.predict(taken), aligned.predict(taken)]
     if np.isfinite(taken.features["cuff_map"]).any():
@@ -123,17 +139,8 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     record = calibrated(record, data)
     beats = beats_of(record, ecg=data.ecg, ppg=data.ppg, abp=data.abp)
     check_any_beat(record, beats)
-    kind: Calibration = "exact"
-    if record.calibration == "cuff SBP/DBP":
-        kind = "cuff SBP/DBP"
-    given = None if cfg.pretrained is None else load_model(cfg.pretrained)
-    if given is not None and given.info.get("calibration") != kind:
-        msg = (
-            f"model {cfg.pretrained!r} was trained with calibration "
-            f"{given.info.get('calibration')!r}; this record needs {kind!r}. Pretrain "
-            "one on beats of that calibration, or leave `pretrained` out."
-        )
-        raise ConfigError(msg)
+    kind = matching(beats.calibration)
+    given = pretrained(cfg.pretrained, kind)
     virtual = source()
     learnt = virtual.beats(kind)
     model = virtual.model(learnt) if given is None else given

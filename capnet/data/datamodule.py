@@ -6,11 +6,12 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Sampler, TensorDataset
 
+from capnet.data.samplers import Subjects, TwoDomainSampler
 from capnet.errors import ShapeError
 
-__all__ = ["BeatDataModule", "EpochSampler"]
+__all__ = ["BeatDataModule", "EpochSampler", "TwoDomainDataModule"]
 
 
 class EpochSampler(Sampler[list[int]]):
@@ -89,8 +90,83 @@ class BeatDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         """Return the validation beats in order; nothing when there are none."""
-        if self.validation is None:
-            return []
-        rows = range(len(self.validation))
-        batches = [list(rows[i : i + 512]) for i in range(0, len(rows), 512)]
-        return DataLoader(self.validation, sampler=batches, batch_size=None)
+        return _in_order(self.validation)
+
+
+class TwoDomainDataModule(pl.LightningDataModule):
+    """Source and target beats side by side, drawn by subject.
+
+    A training batch is ``(source, target)``, each the tensors of its domain; see
+    `capnet.data.samplers.TwoDomainSampler` for who is drawn.
+
+    Args:
+        source: Tensors of equal length, one row a beat.
+        target: The same of the target; its labels need not be among them.
+        source_subject: Whose beat it is. Shape (row,).
+        target_subject: The same of the target. Shape (row,).
+        validation: Tensors of other subjects; None to train without.
+        batch: Source and target beats a step.
+        seed: Of the order.
+        steps: Batches an epoch; by default every source subject has a turn.
+
+    Raises:
+        ShapeError: If there is not one subject a row.
+    """
+
+    def __init__(
+        self,
+        source: Sequence[Tensor],
+        target: Sequence[Tensor],
+        *,
+        source_subject: Subjects,
+        target_subject: Subjects,
+        validation: Sequence[Tensor] | None = None,
+        batch: tuple[int, int],
+        seed: int,
+        steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.training = _Pairs(_Rows(*source), _Rows(*target))
+        self.validation = None if validation is None else _Rows(*validation)
+        sizes = (len(source_subject), len(target_subject))
+        if sizes != self.training.sizes:
+            msg = (
+                f"{sizes} subjects for {self.training.sizes} rows of source and "
+                "target; wanted one a row."
+            )
+            raise ShapeError(msg)
+        self.sampler = TwoDomainSampler(
+            source_subject, target_subject, batch=batch, seed=seed, steps=steps
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return pairs of batches in an order fixed by (seed, epoch)."""
+        return DataLoader(self.training, sampler=self.sampler, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+        """Return the validation beats in order; nothing when there are none."""
+        return _in_order(self.validation)
+
+
+class _Pairs(Dataset[tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]):
+    """Rows of two domains."""
+
+    def __init__(self, source: _Rows, target: _Rows) -> None:
+        self.source, self.target = source, target
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        return len(self.source), len(self.target)
+
+    def __getitem__(
+        self, rows: tuple[list[int], list[int]]
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        return self.source[rows[0]], self.target[rows[1]]
+
+
+def _in_order(validation: _Rows | None) -> DataLoader[Any] | list[Any]:
+    if validation is None:
+        return []
+    rows = range(len(validation))
+    batches = [list(rows[i : i + 512]) for i in range(0, len(rows), 512)]
+    return DataLoader(validation, sampler=batches, batch_size=None)

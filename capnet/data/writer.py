@@ -1,9 +1,9 @@
-"""Records on disk: continuous channels as WFDB, which PhysioNet's tools read.
+"""Records on disk: as WFDB, which PhysioNet's tools read, and by the door to others.
 
-The format is that of the manual pages header(5), signal(5) and annot(5) of the WFDB
-Applications Guide (G. B. Moody): a header in text, one file of 16-bit samples for each
-channel, and annotations beside them. Checksums and first samples are always written, so
-that `capnet.read_record` can see whether a file was damaged since.
+WFDB is written as the manual pages header(5), signal(5) and annot(5) of the WFDB
+Applications Guide (G. B. Moody) say: a header in text, one file of 16-bit samples for
+each channel, and annotations beside them. Checksums and first samples are always
+written, so that `capnet.read_record` can see whether a file was damaged since.
 """
 
 import math
@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from fractions import Fraction
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import BinaryIO, Final, Self
@@ -19,8 +19,12 @@ from typing import BinaryIO, Final, Self
 import numpy as np
 from jaxtyping import Float
 
+from capnet.data.frames import exact_rate, frame_rate
+from capnet.data.quantum import Scale, plain, scale_of
+from capnet.data.readers.plausibility import check_plausible
+from capnet.data.readers.wfdb_annotations import LABELS
+from capnet.data.together import explained, rename_together
 from capnet.errors import RecordError, UnitError
-from capnet.files import write_atomic
 from capnet.records import Record, Signal
 
 __all__ = ["GAINS", "RecordWriter", "write_record"]
@@ -34,13 +38,14 @@ _MISSING: Final = -(1 << 15)
 """What stands for a missing sample in format 16."""
 _LARGEST: Final = (1 << 15) - 1
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
-_LONGEST_FRAME: Final = 10
-"""s; a frame holds a whole number of samples of every channel."""
-_FINEST: Final = 10_000
-"""Largest denominator of a sampling rate in Hz."""
+_WORD: Final = re.compile(r"[!-~]+")
+_SKEW: Final = 1e-6
+"""Frames by which a start may differ from a whole number of frames."""
 
-_CODES: Final[Mapping[str, int]] = MappingProxyType({"N": 1, "V": 5})
-"""Annotation codes: normal and premature ventricular beat."""
+_CODES: Final[Mapping[str, int]] = {
+    LABELS.get(code, str(code)): code for code in range(1, 50)
+}
+"""Codes of annotations by the label that `capnet.read_record` gives them."""
 _NOTE, _SKIP, _AUX = 22, 59, 63
 _LONGEST_STEP: Final = 1023
 """Time steps between two annotations that fit beside a code."""
@@ -50,14 +55,16 @@ class RecordWriter:
     """Writes one WFDB record piece by piece, in constant memory.
 
     Used in a ``with`` statement. The header is written last: a record that could not be
-    finished leaves nothing. Channels may have different sampling rates; they share
-    frames, and where a channel ends within the last frame its missing samples are
-    marked as missing. Annotations are kept in memory until the end (some bytes each).
+    finished leaves nothing, and a record of that name that was there before stays.
+    Channels may have different sampling rates; they share frames, and where a channel
+    ends within the last frame its missing samples are marked as missing. Annotations
+    are kept in memory until the end (some bytes each).
 
     Args:
         path: Of the record, without suffix or with ``.hea``; its folder is made. The
             name consists of letters, digits, ``-`` and ``_``.
         comments: Lines of text for the header.
+        scales: Steps of channels that are not to have those of `GAINS`.
 
     Raises:
         RecordError: If the name or a comment cannot stand in a header.
@@ -74,23 +81,32 @@ class RecordWriter:
         [0.  1.  0.5]
     """
 
-    def __init__(self, path: str | Path, *, comments: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        comments: Iterable[str] = (),
+        scales: Mapping[str, Scale] | None = None,
+    ) -> None:
         path = Path(path)
         self.path: Final = (
             path if path.suffix == ".hea" else path.with_name(f"{path.name}.hea")
         )
         self._comments = [*comments]
+        self._scales = dict(scales or {})
         _check_name(self.path.stem, what="record")
         for comment in self._comments:
             if not comment.isprintable():
-                msg = f"{self.path.name}: comment {comment!r}; wanted one line of text."
+                msg = f"{self.path.name}: a comment is not one line of text."
                 raise RecordError(msg)
         self._columns: dict[str, _Column] = {}
         self._times: list[np.ndarray] = []
         self._labels: list[str] = []
+        self._parts: list[Path] = []
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with explained(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(
@@ -101,10 +117,14 @@ class RecordWriter:
     ) -> None:
         try:
             if kind is None:
-                self._finish()
+                with explained(self.path):
+                    self._finish()
         finally:
             for column in self._columns.values():
                 column.discard()
+            for part in self._parts:
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)
 
     def add(self, channels: Mapping[str, Signal]) -> None:
         """Append the next piece of every channel.
@@ -113,19 +133,22 @@ class RecordWriter:
             RecordError: If the channels are others than before, do not go on where
                 they ended, have sampling rates without a common frame, or hold a value
                 that 16 bits do not.
-            UnitError: If a unit is none of `GAINS`.
+            UnitError: If a unit is none of `GAINS` and the channel has no scale.
+            StorageError: If the disk is full or refuses.
         """
         where = self.path.name
         if channels and not self._columns:
-            self._columns = self._begin(channels)
+            with explained(self.path):
+                self._begin(channels)
         if not channels or [*channels] != [*self._columns]:
             msg = (
                 f"{where}: the piece has channels {', '.join(channels) or 'none'}; "
                 f"wanted {', '.join(self._columns) or 'one or more'}, as before."
             )
             raise RecordError(msg)
-        for name, signal in channels.items():
-            self._columns[name].append(signal, where=f"{where}, channel {name!r}")
+        with explained(self.path):
+            for name, signal in channels.items():
+                self._columns[name].append(signal, where=f"{where}, channel {name!r}")
 
     def annotate(
         self, times: Float[np.ndarray, " beat"], labels: Sequence[str] | np.ndarray
@@ -135,18 +158,19 @@ class RecordWriter:
         Args:
             times: s since the start of the record, none before those given earlier.
                 They are rounded to samples of the fastest channel. Shape (beat,).
-            labels: ``N`` (normal) or ``V`` (ventricular) each.
+            labels: ``N`` (normal), ``V`` (ventricular) or another code of ecgcodes(5)
+                each.
 
         Raises:
             RecordError: If a time is before the record, out of order or missing, or a
                 label is unknown.
         """
         where = f"{self.path.stem}.atr"
-        unknown = sorted({str(label) for label in labels} - set(_CODES))
-        if unknown or len(labels) != len(times):
+        known = len(labels) == len(times) and all(str(x) in _CODES for x in labels)
+        if not known:  # what is no code may be a text, which is not quoted
             msg = (
-                f"{where}: {len(times)} times, {len(labels)} labels, of them unknown "
-                f"{unknown}; wanted one of {', '.join(_CODES)} for each time."
+                f"{where}: {len(times)} times, {len(labels)} labels; wanted as many of "
+                f"both, and codes such as N or V (ecgcodes(5)) of each beat."
             )
             raise RecordError(msg)
         last = self._times[-1][-1] if self._times else 0.0
@@ -158,33 +182,45 @@ class RecordWriter:
             self._times.append(np.array(times, dtype=np.float64))
             self._labels += map(str, labels)
 
-    def _begin(self, channels: Mapping[str, Signal]) -> "dict[str, _Column]":
+    def _begin(self, channels: Mapping[str, Signal]) -> None:
+        scales: dict[str, Scale] = {}
         for name, signal in channels.items():
-            _check_name(name, what="channel")
-            if signal.unit not in GAINS:
+            if not name.isprintable() or not name or name != name.strip():
+                msg = f"channel {name!r}; wanted a printable name. Rename it."
+                raise RecordError(msg)
+            known = signal.unit in GAINS or name in self._scales
+            if not (known and _WORD.fullmatch(signal.unit)):
                 msg = (
                     f"{self.path.name}, channel {name!r} is in {signal.unit!r}; "
                     f"wanted one of {', '.join(GAINS)}."
                 )
                 raise UnitError(msg)
-        names = {name.lower() for name in channels}  # some disks know no capitals
-        if len(names) < len(channels):
+            usual = Scale(1 / Decimal(GAINS.get(signal.unit, 1)))
+            scales[name] = self._scales.get(name, usual)
+        files = {
+            name: f"{self.path.stem}_{name if _NAME.fullmatch(name) else number}.dat"
+            for number, name in enumerate(channels)
+        }
+        distinct = {file.lower() for file in files.values()}
+        if len(distinct) < len(channels):  # some disks know no capitals
             msg = f"{self.path.name}: channels {[*channels]}; wanted distinct names."
             raise RecordError(msg)
         rates = {name: signal.sampling_rate for name, signal in channels.items()}
-        self._frame = _frame_rate(rates, where=self.path.name)
-        return {
-            name: _Column(
-                self.path.with_name(f"{self.path.stem}_{name}.dat"),
-                rate=signal.sampling_rate,
-                unit=signal.unit,
-                per_frame=int(
-                    Fraction(signal.sampling_rate).limit_denominator(_FINEST)
-                    / self._frame
-                ),
+        self._frame = frame_rate(rates, where=self.path.name)
+        for name, signal in channels.items():
+            self._columns[name] = _Column(
+                self.path.with_name(files[name]),
+                signal,
+                scales[name],
+                skew=self._skew(signal),
+                per_frame=int(exact_rate(signal.sampling_rate) / self._frame),
             )
-            for name, signal in channels.items()
-        }
+
+    def _skew(self, signal: Signal) -> int:
+        """Return the frames by which a channel begins before the record, or 0."""
+        frames = -signal.start * float(self._frame)
+        skew = max(0, round(frames))
+        return skew if abs(frames - skew) < _SKEW else 0
 
     def _finish(self) -> None:
         name = self.path.stem
@@ -199,45 +235,109 @@ class RecordWriter:
             lines.append(f"{column.close(length)} {channel}")
         lines += [f"# {comment}" for comment in self._comments]
         annotations = self.path.with_suffix(".atr")
+        files = {column.part: column.path for column in columns}
+        texts: dict[Path, bytes] = {}
         if self._times:
             fastest = max(column.rate for column in columns)
             content = _annotations(np.concatenate(self._times), self._labels, fastest)
-            write_atomic(annotations, content)
-        else:
-            annotations.unlink(missing_ok=True)
-        write_atomic(self.path, "\n".join([*lines, ""]).encode("utf-8"))
+            texts[annotations] = content
+        texts[self.path] = "\n".join([*lines, ""]).encode("utf-8")
+        for path, content in texts.items():
+            part = path.with_name(f".{path.name}.part")
+            files[part] = path
+            self._parts.append(part)
+            part.write_bytes(content)
+        gone = [] if self._times else [annotations]
+        rename_together([*files], [*files.values()], without=gone)
 
 
 def write_record(record: Record, path: str | Path) -> Path:
-    """Write a record's channels as WFDB.
+    """Write a record; the format follows from the name of the file.
 
-    Cuff readings and age have no place in the format, and whoever reads the record
-    takes the name of the file for the subject.
+    ===========================  ==================================================
+    ``.hea``, or no suffix       WFDB: channels and annotations ``atr``, age and sex.
+                                 `GAINS` where they suffice, else the finest of 1, 2
+                                 or 5 times a power of ten of which 16 bits hold all
+                                 values. Channels start at 0 s or before.
+    ``.csv``, ``.csv.gz``,       A table with a sidecar, see
+    ``.parquet``, ``.npz``       `capnet.data.table_writer`: everything, exactly.
+    ``.edf``                     EDF, see `capnet.data.edf_writer`: channels without
+                                 missing samples, to the quantum.
+    ===========================  ==================================================
+
+    What a format has no room for is not written; nor is ever the subject: whoever reads
+    the record takes the name of the file for it.
 
     Args:
-        record: Its channels begin together, at 0 s.
-        path: See `RecordWriter`.
+        record: Its values are possible ones.
+        path: Its folder is made.
 
     Returns:
-        Path of the header.
+        Path of the file to read: the header, the table, the EDF file.
 
     Raises:
-        RecordError: See `RecordWriter.add`.
-        UnitError: If a unit is none of `GAINS`.
+        RecordError: If the format cannot hold the record, or a value is impossible.
+        UnitError: If the format cannot name a unit, or it is none of the channel's.
+        StorageError: If the disk is full or refuses; what was there before is as it
+            was.
     """
-    with RecordWriter(path) as writer:
+    from capnet.data.readers.sidecar import SUFFIXES
+
+    path = Path(path)
+    name = path.name.lower()
+    if name.endswith(SUFFIXES):
+        from capnet.data.table_writer import write_table
+
+        return write_table(record, path)
+    if name.endswith(".edf"):
+        from capnet.data.edf_writer import write_edf
+
+        return write_edf(record, path)
+    if path.suffix not in ("", ".hea"):
+        known = ", ".join((".hea", *SUFFIXES, ".edf"))
+        msg = f"{path.name} is of no format that can be written; wanted {known}."
+        raise RecordError(msg)
+    return _write_wfdb(record, path)
+
+
+def _write_wfdb(record: Record, path: Path) -> Path:
+    where = path.name
+    check_plausible(record.channels, where=where)
+    scales = {
+        name: scale_of(s.values, characters=20, where=f"{where}, channel {name!r}")
+        for name, s in record.channels.items()
+        if not np.nanmax(np.abs(s.values)) * GAINS.get(s.unit, math.inf) <= _LARGEST
+    }
+    sexes = {0.0: "<sex>: F", 1.0: "<sex>: M"}
+    facts = (
+        [] if record.age is None else [f"<age>: {plain(Decimal(f'{record.age:.6f}'))}"]
+    )
+    facts += [s for v, s in sexes.items() if record.covariates.get("male") == v]
+    comments = [" ".join(facts)] if facts else []
+    with RecordWriter(path, comments=comments, scales=scales) as writer:
         writer.add(record.channels)
+        if "atr" in record.annotations:
+            notes = record.annotations["atr"]
+            writer.annotate(notes.times, notes.labels)
     return writer.path
 
 
 class _Column:
     """The samples of one channel on their way to disk."""
 
-    def __init__(self, path: Path, *, rate: float, unit: str, per_frame: int) -> None:
-        self.rate, self.unit, self.per_frame = rate, unit, per_frame
+    def __init__(
+        self, path: Path, signal: Signal, scale: Scale, *, skew: int, per_frame: int
+    ) -> None:
+        self.rate, self.unit, self.per_frame = (
+            signal.sampling_rate,
+            signal.unit,
+            per_frame,
+        )
         self.count = 0
-        self._path, self._part = path, path.with_name(f".{path.name}.part")
-        self._file: BinaryIO = self._part.open("wb")
+        self.path, self.part = path, path.with_name(f".{path.name}.part")
+        self._scale, self._skew = scale, skew
+        self._start = signal.start if skew else 0.0
+        self._file: BinaryIO = self.part.open("wb")
         self._first, self._sum = 0, 0
 
     def append(self, signal: Signal, *, where: str) -> None:
@@ -248,20 +348,23 @@ class _Column:
                 f"{self.rate:g} Hz in {self.unit}, as before."
             )
             raise RecordError(msg)
-        begin = self.count / self.rate
+        begin = self._start + self.count / self.rate
         if abs(signal.start - begin) * self.rate > 0.01:
             msg = (
                 f"{where}: the piece begins at {signal.start:g} s; wanted {begin:g} s, "
-                "where the record ends. WFDB has no room for a gap: fill it with NaN."
+                "where the record ends, or whole frames before 0 s at first. WFDB has "
+                "no room for a gap: fill it with NaN. A table (.parquet, .csv) takes "
+                "any start."
             )
             raise RecordError(msg)
-        steps = np.round(signal.values * float(GAINS[self.unit]))
+        centre, gain = float(self._scale.centre), float(1 / self._scale.quantum)
+        steps = np.round((signal.values - centre) * gain)
         large = np.flatnonzero(np.abs(steps) > _LARGEST)
         if len(large):
             at = int(large[0])
             msg = (
                 f"{where}: sample {self.count + at} is {signal.values[at]:g} "
-                f"{self.unit}; wanted at most {_LARGEST / GAINS[self.unit]:g}."
+                f"{self.unit}; wanted at most {centre + _LARGEST / gain:g}."
             )
             raise RecordError(msg)
         self._write(np.nan_to_num(steps, nan=_MISSING).astype("<i2"))
@@ -271,17 +374,19 @@ class _Column:
         lacking = frames * self.per_frame - self.count
         self._write(np.full(lacking, _MISSING, dtype="<i2"))
         self._file.close()
-        self._part.replace(self._path)
         form = "16" if self.per_frame == 1 else f"16x{self.per_frame}"
-        scale = f"{GAINS[self.unit]}(0)/{self.unit}"
+        form += f":{self._skew}" if self._skew else ""
+        baseline = round(-self._scale.centre / self._scale.quantum)
+        scale = f"{plain(1 / self._scale.quantum)}({baseline})/{self.unit}"
         checksum = self._sum % 65536
-        return f"{self._path.name} {form} {scale} 16 0 {self._first} {checksum} 0"
+        return f"{self.path.name} {form} {scale} 16 0 {self._first} {checksum} 0"
 
     def discard(self) -> None:
         """Close the file and forget what was not finished."""
-        self._file.close()
-        with suppress(FileNotFoundError):
-            self._part.unlink()
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self.part.unlink(missing_ok=True)
 
     def _write(self, samples: np.ndarray) -> None:
         if self.count == 0 and len(samples):
@@ -295,26 +400,6 @@ def _check_name(name: str, *, what: str) -> None:
     if not _NAME.fullmatch(name):
         msg = f"{what} {name!r}; wanted a name of letters, digits, '-' and '_'."
         raise RecordError(msg)
-
-
-def _frame_rate(rates: Mapping[str, float], *, where: str) -> Fraction:
-    """Return the largest rate of which all rates are multiples, Hz."""
-    exact = [Fraction(rate).limit_denominator(_FINEST) for rate in rates.values()]
-    bottom = math.lcm(*(rate.denominator for rate in exact))
-    top = math.gcd(*(int(rate * bottom) for rate in exact))
-    frame = Fraction(top, bottom)
-    close = all(
-        math.isclose(float(fraction), rate, rel_tol=1e-12)
-        for fraction, rate in zip(exact, rates.values(), strict=True)
-    )
-    if not close or frame * _LONGEST_FRAME < 1:
-        said = ", ".join(f"{name} {rate!r}" for name, rate in rates.items())
-        msg = (
-            f"{where}: sampling rates are {said} Hz; wanted whole multiples of one "
-            f"rate of {1 / _LONGEST_FRAME:g} Hz or more."
-        )
-        raise RecordError(msg)
-    return frame
 
 
 def _annotations(

@@ -57,6 +57,8 @@ def built(cfg):
     made += [build.strategy(part) for part in strategies]
     if "pretraining" in settings:
         made.append(build.pretraining(settings["pretraining"]["settings"]))
+    if "augmentation" in settings:
+        made.append(build.augmentation(settings["augmentation"]))
     if "solver" in settings:
         made.append(build.solver(settings["solver"]))
     if settings.get("cohort", {}).get("kind") == "sampled":
@@ -77,7 +79,7 @@ def test_every_configuration_composes_and_builds(door):
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_builds(group, option):
     doors = {"clinic": "observe", "strategy": "adapt", "pretraining": "pretrain"}
-    doors |= {"cohort": "simulate", "solver": "simulate"}
+    doors |= {"cohort": "simulate", "solver": "simulate", "augmentation": "pretrain"}
     built(composed(doors.get(group, "pipeline"), f"{group}={option}"))
 
 

@@ -18,7 +18,7 @@ from capnet.data.writer import write_record
 from capnet.evaluation.frame import FRAME_COLUMNS
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER
-from experiments.pipeline import pairs
+from experiments.judging import pairs
 from experiments.stages import shots_of
 from tests.experiments.conftest import ROOT, TINY, Opened, assert_refused, open_door
 from tests.fakes.make_record import make_record

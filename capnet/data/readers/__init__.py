@@ -23,28 +23,26 @@ class Format(NamedTuple):
         suffixes: How its files end, in lower case.
         module: In this room; loaded when such a file is read.
         function: ``(path, *, channels, subject, age) -> Record`` in it.
-        package: What decodes it; empty where capnet does.
     """
 
     name: str
     suffixes: tuple[str, ...]
     module: str
     function: str
-    package: str
 
 
 FORMATS: Final = (
-    Format("WFDB", (".hea",), "wfdb", "read_wfdb", "wfdb"),
-    Format("EDF", (".edf",), "edf", "read_edf", "pyedflib"),
-    Format("VitalDB", (".vital",), "vital", "read_vital", "vitaldb"),
-    Format("CSV", (".csv", ".csv.gz"), "tables", "read_table", "pandas"),
-    Format("Parquet", (".parquet",), "tables", "read_table", "pyarrow"),
-    Format("NumPy", (".npz",), "tables", "read_table", ""),
-    Format("PulseDB", (".mat",), "pulsedb", "read_pulsedb", "h5py"),
+    Format("WFDB", (".hea",), "wfdb", "read_wfdb"),
+    Format("EDF", (".edf",), "edf", "read_edf"),
+    Format("VitalDB", (".vital",), "vital", "read_vital"),
+    Format("CSV", (".csv", ".csv.gz"), "tables", "read_table"),
+    Format("Parquet", (".parquet",), "tables", "read_table"),
+    Format("NumPy", (".npz",), "tables", "read_table"),
+    Format("PulseDB", (".mat",), "pulsedb", "read_pulsedb"),
 )
 """Every format that `read_record` reads. A folder is read as the release of PWDB."""
 
-_PWDB: Final = Format("PWDB", (), "pwdb", "read_pwdb_person", "pandas")
+_PWDB: Final = Format("PWDB", (), "pwdb", "read_pwdb_person")
 
 
 def format_of(path: str | Path) -> tuple[Format, Path]:

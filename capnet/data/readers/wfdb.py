@@ -1,324 +1,604 @@
 """The door of WFDB: PhysioNet records in, or one clear error.
 
-The wfdb package decodes the samples; everything it believes is verified here first
-(header, sizes, paths) or after (checksum, first sample). Of 24,561 damaged records
-46 % were accepted by it with silently different content.
+Verified before anything is allocated: header, sizes, paths, the time that is declared;
+while it is read: checksum and first sample of every signal; after: what the channels
+hold. A record is gone through in blocks of its frames, so that reading it whole and in
+parts are the same, and the latter takes no more memory for a day than for a minute.
 """
 
-import warnings
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import wfdb
 
-from capnet.data.readers.wfdb_header import (
-    Header,
-    SignalLine,
-    parse_header,
+from capnet.data.readers.plausibility import (
+    Extent,
+    check_extent,
+    check_frame,
+    check_span,
+    physical,
 )
-from capnet.errors import RecordError, UnitError
-from capnet.records import Record, Signal
+from capnet.data.readers.wfdb_annotations import ANNOTATORS, read_annotations
+from capnet.data.readers.wfdb_header import Header, SignalLine, parse_header
+from capnet.data.readers.wfdb_samples import (
+    FLAC,
+    STORAGE,
+    Digital,
+    blocks,
+    bytes_of,
+    flac_length,
+)
+from capnet.errors import ConfigError, RecordError, UnitError
+from capnet.files import confined, sha256_of
+from capnet.records import Annotations, Record, Signal
 from capnet.types import Samples
-from capnet.units import pressure_factor
 
-__all__ = ["read_wfdb"]
-
-_BYTES: Final = {
-    "8": 1.0,
-    "16": 2.0,
-    "24": 3.0,
-    "32": 4.0,
-    "61": 2.0,
-    "80": 1.0,
-    "160": 2.0,
-    "212": 1.5,
-    "310": 4.0 / 3.0,
-    "311": 4.0 / 3.0,
-}
-"""Bytes a sample takes, by storage format."""
-
-_FLAC_BITS: Final = {"508": 8, "516": 16, "524": 24}
-"""Bits a sample takes in the compressed formats."""
-
-_INVALID: Final = {
-    "16": -(1 << 15),
-    "24": -(1 << 23),
-    "32": -(1 << 31),
-    "61": -(1 << 15),
-    "80": -(1 << 7),
-    "160": -(1 << 15),
-    "212": -(1 << 11),
-    "310": -(1 << 9),
-    "311": -(1 << 9),
-    "508": -(1 << 7),
-    "516": -(1 << 15),
-    "524": -(1 << 23),
-}
-"""Digital value that stands for a missing sample; format 8 has none."""
+__all__ = ["read_wfdb", "stream_wfdb"]
 
 _LARGEST_HEADER: Final = 1 << 20
 """Bytes; a longer header is no header."""
 
-_LONGEST_GAP: Final = 1 << 26
-"""Frames without samples in one record (6 days at 125 Hz). Gaps have no file whose
-size would bound them."""
+_BLOCK: Final = 1 << 18
+"""Samples of all channels that are decoded at once, about."""
+
+_PART: Final = 1 << 23
+"""Samples of all channels in a part; parts of more are made shorter."""
+
+_FREE: Final = 1 << 22
+"""Samples that a compressed file may hold however small it is ..."""
+_PACKED: Final = 64
+"""... and those for each of its bytes: recorded noise is not packed as tightly."""
+
+_EMPTY: Final = 1 << 23
+"""Samples of gaps that a record may have however little it holds ..."""
+_GAPS: Final = 4
+"""... and those for each sample that it holds. Gaps have no file that bounds them."""
+
+_NO_UNIT: Final = "they name no unit"
+_NO_SAMPLE: Final = "they hold no valid sample"
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """Samples of one channel within one plain record, in its unit.
+class _Plain:
+    """A record in one piece, its sizes verified.
 
-    ``start`` is in seconds since the beginning of that record.
+    Attributes:
+        name: Of its header, for messages.
+        begin: Frames of the whole record before it.
+        length: Frames.
+        files: Signal files, each with its signals.
     """
 
-    values: Samples
-    rate: float
+    name: str
+    begin: int
+    length: int
+    files: tuple[tuple[Path, tuple[SignalLine, ...]], ...]
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """What is the same of a channel in every piece."""
+
+    per_frame: int
     unit: str
-    start: float
+    skew: int
 
 
-def _header(folder: Path, name: str) -> Header:
-    path = _inside(folder, f"{name}.hea", where=f"{name}.hea")
-    if path.stat().st_size > _LARGEST_HEADER:
-        msg = f"{path.name} has {path.stat().st_size} bytes; wanted a header in text."
+@dataclass(frozen=True)
+class _Recording:
+    """A record that was opened: all that is known before samples are decoded.
+
+    Attributes:
+        where: Name of its header.
+        header: Its content.
+        pieces: What holds samples, in the order of time; gaps lie between.
+        channels: By name, of all pieces.
+        samples: In all its files.
+        read: Every file that was or will be read.
+        annotations: By annotator.
+    """
+
+    where: str
+    header: Header
+    pieces: tuple[_Plain, ...]
+    channels: Mapping[str, _Channel]
+    samples: int
+    read: tuple[Path, ...]
+    annotations: Mapping[str, Annotations]
+
+
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """Turn what a disk says into an error that names the record."""
+    try:
+        yield
+    except OSError as error:
+        msg = f"{where} cannot be read ({error.strerror}). See to its permissions."
+        raise RecordError(msg) from error
+
+
+def _parsed(folder: Path, name: str, *, layout: bool = False) -> tuple[Path, Header]:
+    path = confined(folder, f"{name}.hea", where=f"{name}.hea")
+    size = path.stat().st_size
+    if size > _LARGEST_HEADER:
+        msg = f"{path.name} has {size} bytes; wanted a header in text."
         raise RecordError(msg)
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         msg = f"{path.name} is no text (byte {error.start}); wanted a WFDB header."
         raise RecordError(msg) from error
-    return parse_header(text, where=path.name)
-
-
-def _inside(folder: Path, name: str, *, where: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        msg = (
-            f"{where}: there is no file {name!r} in the record's folder. Put it there."
-        )
-        raise RecordError(msg)
-    if not path.resolve().is_relative_to(folder.resolve()):
-        msg = f"{where}: {name!r} is a link out of the record's folder. Copy the file."
-        raise RecordError(msg)
-    return path
-
-
-def _flac_length(path: Path, line: SignalLine, *, n_signals: int, where: str) -> int:
-    """Samples a channel that the stream declares in its first block (STREAMINFO)."""
-    with path.open("rb") as stream:
-        stream.seek(line.offset)
-        block = stream.read(42)
-    if len(block) < 42 or block[:4] != b"fLaC" or block[4] & 0x7F != 0:
-        msg = f"{where}: {path.name} is no FLAC stream, as format {line.format} wants."
-        raise RecordError(msg)
-    packed = int.from_bytes(block[18:26], "big")
-    channels, bits = (packed >> 41 & 0x7) + 1, (packed >> 36 & 0x1F) + 1
-    if channels != n_signals or bits != _FLAC_BITS[line.format]:
-        msg = (
-            f"{where}: {path.name} holds {channels} channels of {bits} bits; "
-            f"{n_signals} of {_FLAC_BITS[line.format]} are declared."
-        )
-        raise RecordError(msg)
-    return packed & ((1 << 36) - 1)
+    return path, parse_header(text, where=path.name, layout=layout)
 
 
 def _check_size(
-    folder: Path, lines: Sequence[SignalLine], *, length: int, where: str
+    path: Path, lines: Sequence[SignalLine], *, length: int, where: str
 ) -> None:
-    """Compare what a header declares with one file's size, before any allocation."""
+    """Compare what a header declares with one file's size."""
     first = lines[0]
-    path = _inside(folder, first.file, where=where)
     for line in lines:
-        if line.format not in _BYTES and line.format not in _FLAC_BITS:
-            known = ", ".join([*_BYTES, *_FLAC_BITS])
+        if line.format not in STORAGE:
+            known = ", ".join(STORAGE)
             msg = f"{where}: storage format {line.format!r}; wanted one of {known}."
+            raise RecordError(msg)
+        if line.format == "8" and line.first is None:
+            msg = (
+                f"{where}, channel {line.name!r}: format 8 stores differences, and "
+                "the header has no first sample. Add it."
+            )
             raise RecordError(msg)
     if len({(line.format, line.offset) for line in lines}) > 1:
         msg = f"{where}: signals of {path.name} differ in format or offset."
         raise RecordError(msg)
-    per_frame = sum(line.per_frame for line in lines)
-    if first.format in _FLAC_BITS:
+    size = path.stat().st_size
+    if first.format in FLAC:
         if len({line.per_frame for line in lines}) > 1:
             msg = f"{where}: signals of {path.name} differ in samples a frame."
             raise RecordError(msg)
-        found = _flac_length(path, first, n_signals=len(lines), where=where)
-        wanted, what = length * first.per_frame, "samples a signal"
+        found = flac_length(path, first.format, n_signals=len(lines), where=where)
+        found -= first.offset
+        least = largest = length * first.per_frame
+        what = "samples a signal"
+        if least * len(lines) > _FREE + _PACKED * size:
+            msg = (
+                f"{where}: {path.name} declares {least} samples a signal in {size} "
+                "bytes, more than can be packed so. The file or header is damaged."
+            )
+            raise RecordError(msg)
     else:
-        found = path.stat().st_size - first.offset
-        wanted, what = (
-            ceil(round(length * per_frame * _BYTES[first.format], 3)),
-            "bytes",
-        )
-        # Packed formats may end in a filled-up block of up to 4 bytes.
-        if first.format in {"212", "310", "311"} and wanted <= found < wanted + 4:
-            return
-    if found != wanted:
+        samples = length * sum(line.per_frame for line in lines)
+        least, largest = bytes_of(samples, first.format)
+        found, what = size - first.offset, "bytes"
+    if not least <= found <= largest:
         msg = (
-            f"{where}: {path.name} holds {found} {what}; the header declares {wanted}. "
+            f"{where}: {path.name} holds {found} {what}; the header declares {least}. "
             "The file is cut or does not belong to this header."
         )
         raise RecordError(msg)
 
 
-def _digital(
-    folder: Path, name: str, header: Header, *, where: str
-) -> list[np.ndarray]:
-    """Let wfdb decode the samples, and see that it has read the same header."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            record = wfdb.rdrecord(
-                str(folder / name),
-                physical=False,
-                smooth_frames=False,
-                ignore_skew=True,
-                return_res=64,
-            )
-            signals = [np.asarray(x) for x in record.e_d_signal]
-        except MemoryError:
-            raise
-        # wfdb and libsndfile raise whatever they stumble over, bare Exception too.
-        except Exception as error:
-            msg = f"{where}: the samples cannot be decoded ({error}). Fetch it again."
-            raise RecordError(" ".join(msg.split())) from error
-    wanted = [header.length * line.per_frame for line in header.signals]
-    same = (
-        record.fs == header.rate
-        and [len(x) for x in signals] == wanted
-        and list(record.samps_per_frame) == [s.per_frame for s in header.signals]
-        and list(record.fmt) == [s.format for s in header.signals]
-        and list(record.file_name) == [s.file for s in header.signals]
-    )
-    if not same:
-        msg = f"{where}: the header can be read in two ways; write it in plain fields."
-        raise RecordError(msg)
-    return signals
+def _plain(folder: Path, name: str, header: Header, *, begin: int) -> _Plain:
+    """Find the signal files of a record in one piece, and verify their sizes."""
+    where = f"{name}.hea"
+    groups: dict[str, list[SignalLine]] = {}
+    previous = ""
+    for line in header.signals:
+        if line.file == "~":
+            msg = f"{where}: signal {line.name!r} has no file ('~'); wanted samples."
+            raise RecordError(msg)
+        if line.file in groups and line.file != previous:
+            msg = f"{where}: the signals of {line.file!r} do not stand together."
+            raise RecordError(msg)
+        previous = line.file
+        groups.setdefault(line.file, []).append(line)
+    files: list[tuple[Path, tuple[SignalLine, ...]]] = []
+    for file, lines in groups.items():
+        path = confined(folder, file, where=where)
+        _check_size(path, lines, length=header.length, where=where)
+        files.append((path, tuple(lines)))
+    return _Plain(where, begin, header.length, tuple(files))
 
 
-def _verify(digital: np.ndarray, line: SignalLine, *, where: str) -> None:
-    where = f"{where}, channel {line.name!r}"
-    total = int(digital.sum(dtype=np.int64)) % 65536
-    if line.checksum is not None and total != line.checksum % 65536:
+def _check_segment(inner: Header, outer: Header, length: int, *, where: str) -> None:
+    """See that a segment is what the record in segments says of it."""
+    if inner.segments or (inner.rate, inner.length) != (outer.rate, length):
         msg = (
-            f"{where}: the samples sum to {total}, the header's checksum is "
-            f"{line.checksum % 65536}. The file is damaged; fetch it again."
-        )
-        raise RecordError(msg)
-    first = int(digital[0])
-    # A first sample that is missing has no value that a header could declare.
-    missing = first == _INVALID.get(line.format)
-    if line.first is not None and first != line.first and not missing:
-        msg = (
-            f"{where}: sample 0 is {first}, the header says {line.first}. Fetch again."
+            f"{where} has {inner.length} samples at {inner.rate:g} Hz; {length} at "
+            f"{outer.rate:g} Hz are declared, in one piece."
         )
         raise RecordError(msg)
 
 
-def _physical(digital: np.ndarray, line: SignalLine, *, rate: float) -> _Piece:
-    values = (digital.astype(np.float64) - line.baseline) / line.gain
-    if line.format in _INVALID:
-        values[digital == _INVALID[line.format]] = np.nan
-    unit = line.unit
-    try:
-        values *= pressure_factor(unit, where=line.name)
-        unit = "mmHg"
-    except UnitError:
-        pass  # no pressure: kept as it is
-    # header(5): a skewed signal was stored that many frames late.
-    return _Piece(values, rate * line.per_frame, unit, -line.skew / rate)
-
-
-def _plain(folder: Path, name: str, header: Header) -> dict[str, _Piece]:
-    """Read a record in one piece; channels without a unit have an empty one."""
+def _pieces(
+    folder: Path, name: str, header: Header
+) -> tuple[list[_Plain], list[Path], dict[str, _Channel]]:
+    """Open every segment; a record in one piece is its own."""
     where = f"{name}.hea"
-    lines = [line for line in header.signals if line.file != "~"]
-    if len(lines) < len(header.signals):
-        msg = f"{where}: a signal has no file ('~'); wanted samples."
-        raise RecordError(msg)
-    for file in dict.fromkeys(line.file for line in lines):
-        group = [line for line in lines if line.file == file]
-        _check_size(folder, group, length=header.length, where=where)
-    pieces: dict[str, _Piece] = {}
-    digital = _digital(folder, name, header, where=where)
-    for samples, line in zip(digital, lines, strict=True):
-        _verify(samples, line, where=where)
-        pieces[line.name] = _physical(samples, line, rate=header.rate)
-    return pieces
-
-
-def _join(parts: Sequence[tuple[float, float, _Piece]], *, total: float) -> _Piece:
-    """Lay pieces of one channel (begin, length, piece; s) out over a record."""
-    model = parts[0][2]
-    values = np.full(round(total * model.rate), np.nan)
-    for begin, _, piece in parts:
-        at = round(begin * model.rate)
-        values[at : at + len(piece.values)] = piece.values
-    return _Piece(values, model.rate, model.unit, model.start)
-
-
-def _segmented(folder: Path, name: str, header: Header) -> dict[str, _Piece]:
-    """Read a record in segments; a channel is missing where a segment lacks it."""
-    where = f"{name}.hea"
-    gaps = sum(s.length for s in header.segments if s.name == "~")
-    if gaps > _LONGEST_GAP:
-        msg = f"{where}: gaps of {gaps} samples are declared. Read its segments apart."
-        raise RecordError(msg)
-    found: dict[str, list[tuple[float, float, _Piece]]] = {}
+    if not header.segments:
+        plain = _plain(folder, name, header, begin=0)
+        return [plain], [], _channels([plain], {}, where=where)
+    pieces: list[_Plain] = []
+    read: list[Path] = []
+    layout: dict[str, _Channel] = {}
     begin = 0
     for segment in header.segments:
-        if segment.name != "~" and segment.length > 0:
-            inner = _header(folder, segment.name)
-            if inner.segments or (inner.rate, inner.length) != (
-                header.rate,
-                segment.length,
-            ):
+        told = f"{where}: segment {segment.name}"
+        if segment.name == "~":
+            begin += segment.length
+            continue
+        path, inner = _parsed(folder, segment.name, layout=segment.length == 0)
+        read.append(path)
+        if inner.name != segment.name:
+            msg = f"{told} has the header of another. Fetch it again."
+            raise RecordError(msg)
+        _check_segment(inner, header, segment.length, where=told)
+        names = {line.name for line in inner.signals}
+        if segment.length == 0:
+            layout = {line.name: _channel(line) for line in inner.signals}
+        elif not names <= layout.keys() and layout:
+            extra = sorted(names - layout.keys())[0]
+            msg = f"{told} has a channel {extra!r} that the layout does not have."
+            raise RecordError(msg)
+        fixed = segment.length == 0 or not layout
+        if fixed and len(names) != header.n_signals:
+            msg = (
+                f"{told} has {len(names)} signals; {header.n_signals} are declared. "
+                "Fetch the headers again."
+            )
+            raise RecordError(msg)
+        if segment.length:
+            pieces.append(_plain(folder, segment.name, inner, begin=begin))
+        begin += segment.length
+    if not pieces:
+        msg = f"{where} is empty: it has gaps alone."
+        raise RecordError(msg)
+    return pieces, read, _channels(pieces, layout, where=where)
+
+
+def _channel(line: SignalLine) -> _Channel:
+    unit = line.unit
+    if unit:
+        _, unit = physical(np.empty(0), unit, where=f"channel {line.name!r}")
+    return _Channel(line.per_frame, unit, line.skew)
+
+
+def _channels(
+    pieces: Sequence[_Plain], layout: Mapping[str, _Channel], *, where: str
+) -> dict[str, _Channel]:
+    """Collect the channels, which may not change from piece to piece."""
+    found: dict[str, _Channel] = {}
+    for piece in pieces:
+        for line in (line for _, lines in piece.files for line in lines):
+            channel = _channel(line)
+            if found.setdefault(line.name, channel) != channel:
                 msg = (
-                    f"{where}: segment {segment.name} has {inner.length} samples at "
-                    f"{inner.rate:g} Hz; {segment.length} at {header.rate:g} Hz are "
-                    "declared, in one piece."
+                    f"{where}: channel {line.name!r} changes rate, unit or skew midway."
                 )
                 raise RecordError(msg)
-            for channel, piece in _plain(folder, segment.name, inner).items():
-                place = (begin / header.rate, segment.length / header.rate, piece)
-                found.setdefault(channel, []).append(place)
-        begin += segment.length
-    for channel, parts in found.items():
-        kinds = {(piece.rate, piece.unit, piece.start) for _, _, piece in parts}
-        if len(kinds) > 1:
-            msg = f"{where}: channel {channel!r} changes rate, unit or skew midway."
+    # In the order of the layout, then those that no piece has samples of.
+    return {name: found.get(name, layout[name]) for name in layout} or found
+
+
+def _opened(path: Path) -> _Recording:
+    """Read all but the samples."""
+    name = path.stem if path.suffix == ".hea" else path.name
+    folder, where = path.parent, f"{name}.hea"
+    main, header = _parsed(folder, name)
+    pieces, read, channels = _pieces(folder, name, header)
+    duration = header.length / header.rate
+    annotations: dict[str, Annotations] = {}
+    read = [main, *read, *(file for piece in pieces for file, _ in piece.files)]
+    for annotator in ANNOTATORS:
+        file = f"{name}.{annotator}"
+        if (folder / file).exists():
+            beside = confined(folder, file, where=where)
+            annotations[annotator] = read_annotations(
+                beside, rate=header.rate, duration=duration, where=file
+            )
+            read.append(beside)
+    samples = sum(
+        piece.length * line.per_frame
+        for piece in pieces
+        for _, lines in piece.files
+        for line in lines
+    )
+    return _Recording(
+        where, header, tuple(pieces), channels, samples, tuple(read), annotations
+    )
+
+
+class _Check:
+    """Checksum and first sample of one signal, as its blocks come in."""
+
+    def __init__(self, line: SignalLine, *, where: str) -> None:
+        self._line, self._where = line, f"{where}, channel {line.name!r}"
+        self._sum, self._begun = 0, False
+
+    def add(self, digital: Digital) -> None:
+        """Hold the next samples against the header."""
+        line = self._line
+        first, missing = int(digital[0]), STORAGE[line.format].missing
+        # A first sample that is missing has no value that a header could declare.
+        wrong = line.first not in (None, first) and first != missing
+        if wrong and not self._begun:
+            msg = (
+                f"{self._where}: sample 0 is {first}, the header says {line.first}. "
+                "The file is damaged; fetch it again."
+            )
             raise RecordError(msg)
-    total = header.length / header.rate
-    return {channel: _join(parts, total=total) for channel, parts in found.items()}
+        self._begun = True
+        self._sum += int(digital.sum(dtype=np.int64))
+
+    def finish(self) -> None:
+        """Hold the sum against the header."""
+        wanted, total = self._line.checksum, self._sum % 65536
+        if wanted is not None and total != wanted % 65536:
+            msg = (
+                f"{self._where}: the samples sum to {total}, the header's checksum is "
+                f"{wanted % 65536}. The file is damaged; fetch it again."
+            )
+            raise RecordError(msg)
 
 
-def _chosen(
-    pieces: dict[str, _Piece], channels: Sequence[str], *, where: str
-) -> dict[str, _Piece]:
-    """Return the channels asked for, each usable, or say what is wrong with it."""
-    by_lower = {name.lower(): name for name in pieces}
-    chosen: dict[str, _Piece] = {}
+def _values(digital: Digital, line: SignalLine, *, where: str) -> Samples:
+    """Return samples in the unit of `physical`, NaN where they are missing."""
+    values = digital.astype(np.float64)
+    missing = digital == STORAGE[line.format].missing
+    values -= line.baseline
+    # Damaged gains may give infinite values, which are refused when all are seen.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        values /= line.gain
+    if np.any(missing):
+        values[missing] = np.nan
+    return physical(values, line.unit, where=f"{where}, channel {line.name!r}")[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some frames of a record: samples of the channels that are there."""
+
+    begin: int
+    frames: int
+    values: Mapping[str, Samples]
+
+
+def _blocks(recording: _Recording, names: Sequence[str]) -> Iterator[_Block]:
+    """Go through a record, verify every signal, and convert those wanted."""
+    wanted = set(names)
+    for piece in recording.pieces:
+        lines = [line for _, group in piece.files for line in group]
+        width = sum(line.per_frame for line in lines)
+        step = 6 * max(_BLOCK // (6 * width), 1)
+        checks = [_Check(line, where=piece.name) for line in lines]
+        files = [
+            blocks(path, group, length=piece.length, step=step, where=piece.name)
+            for path, group in piece.files
+        ]
+        begin = 0
+        for parts in zip(*files, strict=True):
+            signals = [signal for part in parts for signal in part]
+            frames = len(signals[0]) // lines[0].per_frame
+            values: dict[str, Samples] = {}
+            for signal, line, check in zip(signals, lines, checks, strict=True):
+                check.add(signal)
+                if line.name in wanted:
+                    values[line.name] = _values(signal, line, where=piece.name)
+            yield _Block(piece.begin + begin, frames, values)
+            begin += frames
+        for check in checks:
+            check.finish()
+
+
+def _asked(recording: _Recording, channels: Sequence[str]) -> list[str]:
+    """Return the channels asked for by their names in the header."""
+    by_lower = {name.lower(): name for name in recording.channels}
+    names: list[str] = []
     for wanted in channels:
-        name = wanted if wanted in pieces else by_lower.get(wanted.lower())
+        name = wanted if wanted in recording.channels else by_lower.get(wanted.lower())
         if name is None:
             msg = (
-                f"{where} has no channel {wanted!r}; it has "
-                f"{', '.join(map(repr, pieces))}. Ask for one of these."
+                f"{recording.where} has no channel {wanted!r}; it has "
+                f"{', '.join(map(repr, recording.channels))}. Ask for one of these."
             )
             raise RecordError(msg)
-        if not pieces[name].unit:
+        if not recording.channels[name].unit:
             msg = (
-                f"{where}: channel {name!r} names no unit. Add it to the header's gain."
+                f"{recording.where}: channel {name!r} names no unit. Add it to the "
+                "header's gain."
             )
             raise UnitError(msg)
-        if not np.isfinite(pieces[name].values).any():
-            msg = f"{where}: channel {name!r} holds no valid sample. Leave it out."
+        if name not in names:
+            names.append(name)
+    if not names:
+        msg = f"{recording.where}: no channel was asked for. Name one, or give None."
+        raise RecordError(msg)
+    return names
+
+
+def _check_spans(recording: _Recording, names: Sequence[str]) -> None:
+    """See that converter and gain could have recorded the channels wanted."""
+    for piece in recording.pieces:
+        for line in (line for _, lines in piece.files for line in lines):
+            if line.name in names:
+                steps = np.array([2.0 ** STORAGE[line.format].bits])
+                where = f"{piece.name}, channel {line.name!r}"
+                span, unit = physical(steps / line.gain, line.unit, where=where)
+                check_span(line.name, unit, float(span[0]), where=piece.name)
+
+
+class _Survey:
+    """What every channel spans, gaps between pieces included."""
+
+    def __init__(self, recording: _Recording, names: Sequence[str]) -> None:
+        self._per_frame = {n: recording.channels[n].per_frame for n in names}
+        self._extents = dict.fromkeys(names, Extent())
+
+    def add(self, block: _Block) -> None:
+        """Add the next block."""
+        for name, values in block.values.items():
+            before = self._extents[name]
+            gap = block.begin * self._per_frame[name] - before.count
+            self._extents[name] = before + Extent(gap) + Extent.of(values)
+
+    def usable(self, recording: _Recording, *, asked: bool) -> list[str]:
+        """Return the channels that hold samples, all of which must be plausible."""
+        names: list[str] = []
+        for name, extent in self._extents.items():
+            if extent.valid or asked:
+                unit = recording.channels[name].unit
+                check_extent(name, unit, extent, where=recording.where)
+                names.append(name)
+        if not names:
+            msg = (
+                f"{recording.where} is empty: no channel holds a valid sample with a "
+                "unit."
+            )
             raise RecordError(msg)
-        chosen[name] = pieces[name]
-    return chosen
+        return names
+
+
+def _source(recording: _Recording, names: Sequence[str], *, asked: bool) -> str:
+    told = [f"WFDB {recording.where}"]
+    left = {} if asked else recording.channels
+    for why in (_NO_UNIT, _NO_SAMPLE):
+        out = [
+            name
+            for name, channel in left.items()
+            if name not in names and bool(channel.unit) == (why == _NO_SAMPLE)
+        ]
+        if out:
+            told.append(f"left out, as {why}: {', '.join(out)}")
+    lines = [x for piece in recording.pieces for _, group in piece.files for x in group]
+    if any(line.checksum is None for line in lines):
+        told.append("without checksums, so that damage cannot be seen")
+    return "; ".join(told)
+
+
+def _wanted(
+    recording: _Recording, channels: Sequence[str] | None
+) -> tuple[list[str], bool]:
+    """Return the channels to read, and whether they were asked for by name."""
+    asked = channels is not None
+    if channels is None:
+        names = [name for name, channel in recording.channels.items() if channel.unit]
+    else:
+        names = _asked(recording, channels)
+    header = recording.header
+    for name in names:
+        channel = recording.channels[name]
+        check_frame(
+            name,
+            rate=header.rate * channel.per_frame,
+            start=-channel.skew / header.rate,
+            duration=header.length / header.rate,
+            unit=channel.unit,
+            where=recording.where,
+        )
+    _check_spans(recording, names)
+    return names, asked
+
+
+def _check_room(recording: _Recording, names: Sequence[str]) -> None:
+    """See that gaps do not ask for memory that no file stands for."""
+    frames = recording.header.length
+    wanted = frames * sum(recording.channels[name].per_frame for name in names)
+    if wanted > _EMPTY + _GAPS * recording.samples:
+        msg = (
+            f"{recording.where}: {wanted} samples with {recording.samples} in its "
+            "files; the rest are gaps. Read it in parts with stream_record, or its "
+            "segments apart."
+        )
+        raise RecordError(msg)
+
+
+def _record(
+    recording: _Recording,
+    made: Mapping[str, Samples],
+    *,
+    begin: int,
+    subject: str | None,
+    age: float | None,
+    source: str,
+    files: Mapping[str, str],
+) -> Record:
+    """Return the part of a record that begins with a frame."""
+    header, signals, end = recording.header, {}, begin
+    for name, values in made.items():
+        channel = recording.channels[name]
+        rate = header.rate * channel.per_frame
+        start = (begin - channel.skew) / header.rate
+        signals[name] = Signal(values, rate, channel.unit, start)
+        end = begin + len(values) // channel.per_frame
+    return Record(
+        subject=subject or recording.where.removesuffix(".hea"),
+        channels=signals,
+        age=header.age if age is None else age,
+        source=source,
+        covariates={} if header.male is None else {"male": header.male},
+        annotations=_between(recording, begin, end),
+        files=files,
+    )
+
+
+def _between(recording: _Recording, begin: int, end: int) -> dict[str, Annotations]:
+    """Return the annotations of some frames; of the last, those at their end too."""
+    header = recording.header
+    low = begin / header.rate
+    high = end / header.rate if end < header.length else math.inf
+    found: dict[str, Annotations] = {}
+    for annotator, notes in recording.annotations.items():
+        inside = (notes.times >= low) & (notes.times < high)
+        found[annotator] = Annotations(notes.times[inside], notes.labels[inside])
+    return found
+
+
+def _empty(
+    recording: _Recording, names: Sequence[str], frames: int
+) -> dict[str, Samples]:
+    return {
+        name: np.full(frames * recording.channels[name].per_frame, np.nan)
+        for name in names
+    }
+
+
+def _fill(
+    recording: _Recording, made: Mapping[str, Samples], block: _Block, *, begin: int
+) -> None:
+    """Lay the samples of a block into those of a part that begins with a frame."""
+    for name, target in made.items():
+        if name in block.values:
+            per_frame, values = recording.channels[name].per_frame, block.values[name]
+            at = (block.begin - begin) * per_frame
+            low, high = max(at, 0), min(at + len(values), len(target))
+            target[low:high] = values[low - at : high - at]
+
+
+def _parts(
+    recording: _Recording, names: Sequence[str], *, length: float
+) -> Iterator[tuple[int, dict[str, Samples]]]:
+    """Yield the first frame and the samples of each part."""
+    header = recording.header
+    width = sum(recording.channels[name].per_frame for name in names)
+    wished = round(min(length * header.rate, header.length))
+    step = max(min(wished, _PART // width), 1)
+    begin = 0
+    made = _empty(recording, names, min(step, header.length))
+    for block in _blocks(recording, names):
+        while block.begin + block.frames > begin + step:
+            if block.begin < begin + step:
+                _fill(recording, made, block, begin=begin)
+            yield begin, made
+            begin += step
+            made = _empty(recording, names, min(step, header.length - begin))
+        _fill(recording, made, block, begin=begin)
+    while begin < header.length:
+        yield begin, made
+        begin += step
+        made = _empty(recording, names, max(min(step, header.length - begin), 0))
 
 
 def read_wfdb(
@@ -331,43 +611,102 @@ def read_wfdb(
     """Read a WFDB record, every channel at its own sampling rate.
 
     Verified: sampling rate, gains, declared lengths against the files (before
-    anything is allocated), file names inside the folder, checksums and first samples.
-    Samples marked invalid become NaN; pressures become mmHg; skew becomes the
-    channel's start. Segments are joined, gaps between them are NaN.
+    anything is allocated), file names inside the folder, checksums and first samples
+    of all signals, and that what the channels hold is possible. Samples marked invalid
+    become NaN, pressures mmHg, voltages mV; skew becomes the channel's start. Segments
+    are joined, gaps between them are NaN, as are channels that a segment lacks.
 
-    Only a unit that the header names is believed: a channel without one is an error
-    when it is asked for, and otherwise left out and named in ``record.source``. A
-    checksum that the header omits cannot be verified.
+    Only a unit that the header names is believed: a channel without one, or without a
+    valid sample, is an error when it is asked for, and otherwise left out and named in
+    ``record.source``. Damage to a record whose header has no checksums cannot be seen;
+    ``source`` says so. Age (up to 89 years) and sex are taken from the comments, times
+    and codes from annotation files that have the record's name; nothing else is kept
+    of the texts, nor the date.
 
     Args:
         path: The header, with or without ``.hea``.
         channels: Names of the channels wanted; None for all that can be used.
         subject: Identifier; the record's name by default.
-        age: Years.
+        age: Years; as the header has it by default.
 
     Raises:
-        RecordError: If the record is missing, damaged or empty, or lacks a channel.
-        UnitError: If a sampling rate, a gain or a wanted unit is missing.
+        RecordError: If the record is missing, damaged, empty or impossible, lacks a
+            channel, or an annotation file beside it is damaged.
+        UnitError: If a sampling rate, a gain or a wanted unit is missing or impossible.
     """
     path = Path(path)
-    name = path.stem if path.suffix == ".hea" else path.name
-    folder, where = path.parent, f"{name}.hea"
-    header = _header(folder, name)
-    read = _segmented if header.segments else _plain
-    pieces = read(folder, name, header)
-    source = f"WFDB {where}"
-    if channels is None:
-        left_out = [channel for channel, piece in pieces.items() if not piece.unit]
-        chosen = {c: piece for c, piece in pieces.items() if piece.unit}
-        if left_out:
-            source += f"; left out, as they name no unit: {', '.join(left_out)}"
-    else:
-        chosen = _chosen(pieces, channels, where=where)
-    if not any(np.isfinite(piece.values).any() for piece in chosen.values()):
-        msg = f"{where} is empty: no channel holds a valid sample with a unit."
-        raise RecordError(msg)
-    signals = {
-        channel: Signal(piece.values, piece.rate, piece.unit, start=piece.start)
-        for channel, piece in chosen.items()
-    }
-    return Record(subject=subject or name, channels=signals, age=age, source=source)
+    with _reading(path.name):
+        recording = _opened(path)
+        names, asked = _wanted(recording, channels)
+        _check_room(recording, names)
+        made = _empty(recording, names, recording.header.length)
+        survey = _Survey(recording, names)
+        for block in _blocks(recording, names):
+            survey.add(block)
+            _fill(recording, made, block, begin=0)
+        names = survey.usable(recording, asked=asked)
+        files = {file.name: sha256_of(file) for file in recording.read}
+    return _record(
+        recording,
+        {name: made[name] for name in names},
+        begin=0,
+        subject=subject,
+        age=age,
+        source=_source(recording, names, asked=asked),
+        files=files,
+    )
+
+
+def stream_wfdb(
+    path: str | Path,
+    *,
+    channels: Sequence[str] | None = None,
+    subject: str | None = None,
+    age: float | None = None,
+    length: float = 600.0,
+) -> Iterator[Record]:
+    """Read a WFDB record in parts that follow each other, in constant memory.
+
+    A first pass over the record verifies what `read_wfdb` does; nothing is yielded of
+    a record that it would refuse. The parts, one after the other, hold exactly what it
+    would return; an annotation is in the part of its time.
+
+    Args:
+        path: See `read_wfdb`.
+        channels: See `read_wfdb`.
+        subject: See `read_wfdb`.
+        age: See `read_wfdb`.
+        length: Of a part, s; shorter where that would be more than 8 million samples.
+
+    Yields:
+        Parts, each with all channels, NaN where a channel has no sample.
+
+    Raises:
+        RecordError: See `read_wfdb`; before the first part. Also if the record changes
+            between the passes.
+        UnitError: See `read_wfdb`.
+        ConfigError: If the length is no positive number.
+    """
+    if not (math.isfinite(length) and length > 0.0):
+        msg = f"parts of {length!r} s; wanted a positive number."
+        raise ConfigError(msg)
+    path = Path(path)
+    with _reading(path.name):
+        recording = _opened(path)
+        names, asked = _wanted(recording, channels)
+        survey = _Survey(recording, names)
+        for block in _blocks(recording, names):
+            survey.add(block)
+        names = survey.usable(recording, asked=asked)
+        files = {file.name: sha256_of(file) for file in recording.read}
+        source = _source(recording, names, asked=asked)
+        for begin, made in _parts(recording, names, length=length):
+            yield _record(
+                recording,
+                made,
+                begin=begin,
+                subject=subject,
+                age=age,
+                source=source,
+                files=files,
+            )

@@ -174,8 +174,13 @@ def _read(
     """Find foot and levels of one beat, as `capnet.signal.feet` does."""
     low = int((LEAD + _SEARCH[0]) * RATE)
     high = min(int((LEAD + _SEARCH[1]) * RATE), steps - 3)
-    steep, slope = low, -math.inf
+    peak = low
     for n in range(low, high + 1):
+        if wave[n] > wave[peak]:
+            peak = n
+    # Behind the peak, the rebound of a closing aortic valve may be steeper.
+    steep, slope = low, -math.inf
+    for n in range(low, peak + 1):
         rise = wave[n + 1] - wave[n - 1]
         if rise > slope:
             steep, slope = n, rise

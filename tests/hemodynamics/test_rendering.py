@@ -25,6 +25,18 @@ def _body(late):
     return 40.0 * bump - (1.0 - begun) * _falls(late)
 
 
+def _early(late):
+    """A body that is over after 0.5 s."""
+    bump = np.sin(np.pi * np.clip(late, 0.0, 0.5) / 0.5) ** 2
+    begun = np.sin(np.pi * np.clip(late, 0.0, 0.2) / 0.4) ** 2
+    return 40.0 * bump - (1.0 - begun) * _falls(late)
+
+
+def _valve(late):
+    """The same, with a rebound in its fall that is steeper than its upstroke."""
+    return _early(late) - 15.0 * np.exp(-0.5 * ((late - 0.31) / 0.008) ** 2)
+
+
 def _beats(onset, size):
     beats = no_contractions(len(onset), 2)
     beats.onset[:], beats.size[:] = onset, size
@@ -40,10 +52,12 @@ def _beats(onset, size):
     return beats
 
 
-def _rendered(beats, *, start=8.0, stop=12.0, rate=200.0, thorax=(0.0, 0.0)):
+def _rendered(
+    beats, *, start=8.0, stop=12.0, rate=200.0, thorax=(0.0, 0.0), body=_body
+):
     """Two channels; the second's transient is twice the first's."""
     shape = (len(LEVELS), len(TONES), len(EJECTIONS))
-    one = _body(TIME)
+    one = body(TIME)
     table = np.broadcast_to(np.concatenate([one, 2 * one]), (*shape, 2 * len(TIME)))
     count = round((stop - start) * rate)
     values = np.full((2, count), np.nan, dtype=np.float32)
@@ -127,3 +141,18 @@ def test_feet_and_levels_are_read_as_in_the_signal_room():
 def test_a_beat_without_an_upstroke_has_no_foot():
     beats = _beats(np.arange(0.5, 20.0, 0.8), np.zeros(25))
     assert np.isnan(_rendered(beats)[1].foot).all()
+
+
+def test_a_steep_rebound_of_the_aortic_valve_is_no_foot():
+    beats = _beats(np.arange(0.5, 20.0, 0.8), np.full(25, 1.0))
+    steepest = TIME[np.argmax(np.diff(_valve(TIME)))]
+    assert 0.3 < steepest < 0.32  # or nothing would be shown
+    plain, dented = (_rendered(beats, body=body)[1] for body in (_early, _valve))
+    inner = (beats.onset > 8.3) & (beats.onset < 11.2)
+    for row in (0, 1):
+        np.testing.assert_allclose(
+            dented.foot[row, inner], plain.foot[row, inner], atol=5e-3
+        )
+        np.testing.assert_allclose(
+            dented.systolic[row, inner], plain.systolic[row, inner], atol=0.02
+        )

@@ -8,14 +8,16 @@ without names, store, adapted model, ONNX folder, report, logs, and errors of da
 copies. Then everything that was left is searched by `capnet.data.privacy.scan`
 (decompressed, in many encodings) and, independently, by the plain bytes. Bar: 0.
 
-What names a file or a channel is asked for by its name, so that messages and the record
-may repeat it; store, model, ONNX, report and de-identified record may not.
+A message on the screen may repeat what a user has to correct: names of files and
+channels, units, numbers of a header. The files of logs may hold what the user typed on
+the command line, nothing from inside a file. Everything else may hold none at all.
 """
 
 import argparse
 import gzip
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -43,12 +45,14 @@ from tests.experiments.conftest import TINY, open_door
 from tests.fakes import make_edf, make_pulsedb, make_record, make_vital
 
 SECONDS = 60.0
-NAMING = (
-    *("name of the file", "name of the record", "label of a channel"),
-    *("unit of a channel", "unit of a column or sidecar"),
+TYPED = ("name of the file", "name of the record")
+"""What the user types to open a file."""
+SHOWN = (
+    *TYPED,
+    *("label of a channel", "unit of a channel", "unit of a column or sidecar"),
+    *("technical field", "time_column of a column or sidecar"),
 )
-"""Fields that the user asks by or must correct; messages, logs and the record may
-repeat them."""
+"""What messages on the screen may repeat, so that it can be corrected."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,8 @@ def pulsedb(folder: Path, cage: Cage) -> Path:
 def _tables(folder: Path, cage: Cage, form: str) -> Iterator[tuple[Path, pd.DataFrame]]:
     """Write sidecars and give what their tables hold: one is right, others are not."""
     units = {"II": "mV", "ABP": "mmHg", "PLETH": "NU"}
-    for kind in ("", "head", "words", "field", "value", "unit", "note"):
+    given = ("head", "words", "field", "value", "unit", "note", "covariate", "cuff")
+    for kind in ("", *given, "reference_type", "sync", "time_column", "sha256", "also"):
         inner = folder / (kind or "right")
         inner.mkdir()
         path = inner / f"{cage.plant(form, 'name of the file')}.{form}"
@@ -220,6 +225,14 @@ def _tables(folder: Path, cage: Cage, form: str) -> Iterator[tuple[Path, pd.Data
             sidecar["age"] = word
         if kind == "unit":
             channels["ABP"] = {"unit": word}
+        if kind in ("reference_type", "sync", "time_column", "sha256", "covariate"):
+            sidecar["covariates" if kind == "covariate" else kind] = (
+                {word: 1.0} if kind == "covariate" else word
+            )
+        if kind == "cuff":
+            sidecar["cuffs"] = [{"sbp": 120.0, "dbp": 80.0, "site": word}]
+        if kind == "also":
+            sidecar["also"] = [{"file": word, "sampling_rate": 1.0, "channels": {}}]
         if kind == "note":
             sidecar["annotations"] = {"atr": {"times": [0.1], "labels": [word]}}
         path.with_suffix(".json").write_text(json.dumps(sidecar))
@@ -262,6 +275,8 @@ def clinic(folder: Path, cage: Cage) -> Iterator[Path]:
     """Subjects, licence, names and remarks of recordings; columns nobody knows."""
     yield _clinic(folder / "right", cage, columns=())
     yield _clinic(folder / "wrong", cage, columns=("patient_name", "date_of_birth"))
+    for number in (1, 2, 3):
+        yield _cells(folder / f"cells {number}", cage, number)
 
 
 def _clinic(root: Path, cage: Cage, *, columns: tuple[str, ...]) -> Path:
@@ -290,14 +305,35 @@ def _clinic(root: Path, cage: Cage, *, columns: tuple[str, ...]) -> Path:
     return root
 
 
+def _cells(root: Path, cage: Cage, number: int) -> Path:
+    """Put a word into every cell of a row of every table, and every setting."""
+    write_example_clinic("catheter_lab", root, people=10, seed=0)
+    for path in (root / "manifest.csv", root / "cuffs.csv"):
+        if number < 3 and path.is_file():
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            for column in table:
+                row = 2 * number
+                table.loc[row, column] = cage.plant("clinic", f"cell of {column}")
+            table.to_csv(path, index=False)
+    if number > 1:
+        path = root / "clinic.json"
+        settings = json.loads(path.read_text())
+        for key in [*settings] if number == 2 else ["names", "licence", "notes"]:
+            word = cage.plant("clinic", f"setting {key}")
+            settings[key] = {word: word} if key == "names" else word
+        settings[cage.plant("clinic", "name of a setting")] = "x"
+        path.write_text(json.dumps(settings))
+    return root
+
+
 def visit(root: Path, out: Path, *, light: bool) -> None:
     """Send a clinic's folder through its doors."""
-    (out / "logs").mkdir(parents=True)
+    (out / "screen").mkdir(parents=True)
     doors = {"check_data": (), "pipeline": ("data=clinic", "k=1", *TINY[:-1])}
     for door in list(doors)[: 1 if light else 2]:
         given = (f"data.root={root}", *doors[door])
         run = open_door(door, *given, folder=out / door)
-        (out / "logs" / f"{door}.txt").write_text(run.out + run.err)
+        (out / "screen" / f"{door}.txt").write_text(run.out + run.err)
         print(f"{out.name}: {door} ends with {run.status}: {run.last_line[:200]}")
 
 
@@ -313,6 +349,31 @@ def told(record: Record) -> str:
     units = [s.unit for s in record.channels.values()]
     parts = (record, record.source, dict(record.files), notes, units, record.covariates)
     return "\n".join(map(str, parts))
+
+
+def fields(path: Path, folder: Path, cage: Cage) -> Iterator[Path]:
+    """Put a word into each field of a header in turn: all of WFDB, numbers of EDF."""
+    home = folder / "fields"
+    shutil.copytree(path.parent, home)
+    content = path.read_bytes()
+    if path.suffix == ".hea":
+        places = [
+            match.span()
+            for match in re.finditer(rb"[^\s/()]+", content)
+            if b"#" not in content[content.rfind(b"\n", 0, match.start()) + 1 :][:1]
+        ]
+    else:
+        # Version, date, time, size of the header ... (EDF, edfplus.info/specs/edf).
+        count = int(content[252:256])
+        starts = [0, 168, 176, 184, 236, 244]
+        starts += [256 + count * (16 + 80 + 8) + 8 * n for n in range(4 * count)]
+        places = [(start, start + 8) for start in starts]
+    for start, stop in places:
+        word = cage.plant(path.suffix[1:], "technical field").encode()
+        word = word if path.suffix == ".hea" else word.ljust(8)
+        (home / path.name).write_bytes(content[:start] + word + content[stop:])
+        yield home / path.name
+    shutil.rmtree(home)
 
 
 def damaged(path: Path, folder: Path) -> list[str]:
@@ -344,16 +405,40 @@ def damaged(path: Path, folder: Path) -> list[str]:
 KEY = bytes(range(32))
 
 
-def travel(path: Path, out: Path, *, light: bool) -> None:
+def through_door(name: str, path: Path, out: Path, *more: str) -> None:
+    """Send a file through a door, right or not."""
+    typed = {"pipeline": "data.record", "features": "record"}[name]
+    run = open_door(name, f"{typed}={path}", *more, folder=out / name)
+    with (out / "screen" / f"{name}.txt").open("a") as file:
+        file.write(run.out + run.err)
+    if run.status and out.parent.name != "fields":
+        print(f"{out.name}: {name} ends with {run.status}: {run.out[-300:]}")
+
+
+def travel(path: Path, out: Path, cage: Cage, *, light: bool) -> None:
     """Send one file every way; what is left lies in folders by artefact."""
     out.mkdir(parents=True)
-    logs = out / "logs"
+    logs = out / "screen"
     logs.mkdir()
+    if path.suffix in (".hea", ".edf"):
+        # Fields are planted after the others; some are right with another word, too.
+        for number, wrong in enumerate(fields(path, out, cage)):
+            inner = out / "fields" / str(number)
+            (inner / "screen").mkdir(parents=True)
+            try:
+                said = told(deidentified(read_record(wrong), key=KEY))
+                (inner / "deidentified.txt").write_text(said)
+            except CapnetError as error:
+                (inner / "screen" / "error.txt").write_text(str(error))
+                if not light:
+                    through_door("features", wrong, inner)
     try:
         record = read_record(path)
     except CapnetError as error:
         (logs / "refused.txt").write_text(str(error))
         print(f"{out.name}: refused ({type(error).__name__})")
+        if not light:
+            through_door("features", path, out)
         return
     (logs / "record.txt").write_text(told(record))
     (out / "deidentified.txt").write_text(told(deidentified(record, key=KEY)))
@@ -368,21 +453,19 @@ def travel(path: Path, out: Path, *, light: bool) -> None:
         print(f"{out.name}: no store: {error}")
     if light:
         return
-    more = (f"data.record={path}", "data.cuff=[120,75]", *TINY)
-    run = open_door("pipeline", "data=wfdb", *more, folder=out / "pipeline")
-    (logs / "pipeline.txt").write_text(run.out + run.err)
-    if run.status:
-        print(f"{out.name}: the pipeline ends with {run.status}: {run.out[-300:]}")
+    through_door("pipeline", path, out, "data=wfdb", "data.cuff=[120,75]", *TINY)
+    through_door("features", path, out)
 
 
 def artefact(file: str) -> str:
     """Name the artefact that a file belongs to."""
-    _, _, rest = file.partition("/")
-    first, _, inner = rest.partition("/")
-    if first in ("pipeline", "check_data"):
-        config = inner.startswith(".hydra") or inner.endswith(".log")
-        return "logs" if config else f"{first}/{inner}"
-    return first
+    parts = file.split("/")[1:]
+    if parts[0] == "fields":
+        parts = parts[2:]
+    if parts[0] in ("pipeline", "check_data", "features"):
+        config = parts[1] == ".hydra" or parts[-1].endswith(".log")
+        return "logs" if config else "/".join(parts)
+    return parts[0]
 
 
 def by_bytes(root: Path, cage: Cage) -> set[tuple[str, str]]:
@@ -418,8 +501,11 @@ def main() -> int:
         made = MAKERS[form](folder, cage)
         paths = [made] if isinstance(made, Path) else made
         for number, path in enumerate(paths, start=1):
-            go = visit if form == "clinic" else travel
-            go(path, left / f"{form}-{number}", light=given.light)
+            out = left / f"{form}-{number}"
+            if form == "clinic":
+                visit(path, out, light=given.light)
+            else:
+                travel(path, out, cage, light=given.light)
     by_word = {f"word {n}": bird for n, bird in enumerate(cage.birds, start=1)}
     hits = scan([left], words=[bird.word for bird in cage.birds], patterns=[])
     seen = {(by_word[h.what], h.file) for h in hits if h.what in by_word}
@@ -430,7 +516,8 @@ def main() -> int:
     unread = [hit for hit in hits if hit.what not in by_word]
     for hit in unread:
         print(f"not searched: {hit}")
-    allowed = [b for b in both if b[0].field in NAMING and artefact(b[1]) == "logs"]
+    may = {"logs": TYPED, "screen": SHOWN}
+    allowed = [b for b in both if b[0].field in may.get(artefact(b[1]), ())]
     wrong = Counter(
         (bird.format, bird.field, artefact(file))
         for bird, file in both
@@ -438,9 +525,7 @@ def main() -> int:
     )
     for (form, field, where), times in sorted(wrong.items()):
         print(f"FOUND {form:8} {field:28} {where} ({times} files)")
-    print(
-        f"{sum(wrong.values())} hits (bar 0); {len(allowed)} names that logs may tell"
-    )
+    print(f"{sum(wrong.values())} hits (bar 0); {len(allowed)} that may be told")
     if given.keep is None:
         shutil.rmtree(home)
     return min(1, sum(wrong.values()) + len(unread) + len(plain - seen))

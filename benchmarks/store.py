@@ -1,8 +1,8 @@
 """A store of beats: speed, and what a kill, a full disk and a crowd leave of it.
 
-    python benchmarks/store.py                     # all; half an hour
+    python benchmarks/store.py                     # all; six minutes
     python benchmarks/store.py --only day batches  # day, batches, kill, disk, crowd
-    python benchmarks/store.py --quick             # smaller numbers; two minutes
+    python benchmarks/store.py --quick             # smaller numbers; one minute
 
 The day is a virtual person's, written as WFDB. Times are this machine's.
 """
@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import h5py
 import numpy as np
 from rich.console import Console
 
@@ -31,7 +30,6 @@ from capnet.data import beat_store, store_key
 from capnet.data.beat_store import Source, build_store
 from capnet.data.sources import source_of_record
 from capnet.data.store_part import is_whole
-from capnet.data.writer import RecordWriter
 from capnet.errors import CapnetError, StorageError
 from capnet.records import Beats
 from tests.fakes.failing_disk import failing_disk
@@ -99,6 +97,7 @@ def content(folder: Path) -> dict[str, str]:
 
 def write_day(path: Path, hours: float) -> None:
     """Write one virtual person's ECG, PPG and arterial line as WFDB."""
+    from capnet.data.writer import RecordWriter
     from capnet.hemodynamics.cohort import Cohort
     from capnet.hemodynamics.sensors import Sensor
     from capnet.hemodynamics.trains import Train
@@ -119,7 +118,10 @@ def _one(path: Path, folder: Path) -> None:
     store = build_store([source_of_record(path, domain="day", key=key)], folder)
     spent, cpu = time.perf_counter() - begun, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
-    size = sum(file.stat().st_size for file in store.path.rglob("*.zip")) / 1e6
+    size = (
+        sum(file.stat().st_size for file in store.path.rglob("*") if file.is_file())
+        / 1e6
+    )
     print(
         f"  {len(store):,} beats: {spent:.1f} s, {cpu:.1f} s of CPU, peak {peak:.0f} "
         f"MB of memory, {size:.0f} MB on disk",
@@ -158,6 +160,8 @@ def _rate(batches: Iterator[Any], limit: int) -> float:
 
 def _peers(home: Path, waves: np.ndarray, order: np.ndarray) -> dict[str, float]:
     """Rows a second of the same rows from one memory map, and from one HDF5 file."""
+    import h5py  # here: children that build need not load it
+
     waves.tofile(home / "waves.f32")
     mapped = np.memmap(home / "waves.f32", dtype=np.float32, mode="r").reshape(
         waves.shape
@@ -207,7 +211,7 @@ def _build(folder: Path, count: int, beats: int, log: Path | None = None) -> Non
 def kill(console: Console, home: Path, *, quick: bool) -> None:
     """Print what kill -9 at random moments leaves."""
     rng = np.random.default_rng(SEED)
-    count, beats, kills = 30, 4000, 10 if quick else 50
+    count, beats, kills = 12, 800, 10 if quick else 50
     for name in ("first", "whole"):  # the first start loads the libraries
         begun = time.perf_counter()
         child = MEANT.Process(target=_build, args=(home / name, count, beats))
@@ -224,10 +228,11 @@ def kill(console: Console, home: Path, *, quick: bool) -> None:
         time.sleep(rng.uniform(0.0, length))
         child.kill()
         child.join()
-        parts = [*folder.glob("*/parts/[!.]*")]
-        half += bool(parts) and not (folder / store.name / "store.json").exists()
-        corrupt += sum(not is_whole(p, key=p.name.split(".")[0]) for p in parts)
-        kept = len(parts)
+        parts = [p.with_suffix(".parquet") for p in folder.glob("*/parts/*.sha256")]
+        done = (folder / store.name / "store.json").exists()
+        half += bool(parts) and not done
+        corrupt += sum(not is_whole(part) for part in parts)
+        kept = count if done else sum(".beats." in part.name for part in parts)
         log.write_text("")
         child = MEANT.Process(target=_build, args=(folder, count, beats, log))
         child.start()
@@ -262,51 +267,55 @@ def _limited(folder: Path, limit: int, count: int, beats: int, answer: Any) -> N
 def _swept(folder: Path, wanted: dict[str, str], key: str) -> tuple[bool, bool]:
     """Say whether what a failure left is old or new, and is completed."""
     path = folder / key
-    left = {k: v for k, v in content(path).items() if "/." not in f"/{k}"}
-    good = left.items() <= wanted.items()
-    build_store(people(2, 400), folder)
+    done = (path / "store.json").exists()
+    seals = [*path.glob("parts/*.sha256")]
+    good = all(done or is_whole(seal.with_suffix(".parquet")) for seal in seals)
+    if done:
+        left = content(path)
+        good &= all(left.get(name) == digest for name, digest in wanted.items())
+    build_store(people(1, 40), folder)
     return good, content(path) == wanted
 
 
 def disk(console: Console, home: Path, *, quick: bool) -> None:
     """Print what failing calls and limits of size leave."""
-    store = build_store(people(2, 400), home / "whole")
+    store = build_store(people(1, 40), home / "whole")
     wanted = content(store.path)
     with failing_disk() as counted:
-        build_store(people(2, 400), home / "counted")
+        build_store(people(1, 40), home / "counted")
     calls = len(counted.calls)
     bad = silent = other = runs = 0
     kinds: dict[str, int] = {}
-    for error in (errno.ENOSPC, errno.EIO, errno.EINTR):
-        for again in (False, True):
-            for n in range(0, calls, 7 if quick else 1):
-                folder, runs = home / "failing", runs + 1
-                with failing_disk(n, error=error, again=again) as failing:
-                    try:
-                        build_store(people(2, 400), folder)
-                        silent += 1
-                    except CapnetError as told:
-                        other += str(folder) not in str(told)
-                    except Exception as told:  # noqa: BLE001 - counted
-                        kinds[type(told).__name__] = (
-                            kinds.get(type(told).__name__, 0) + 1
-                        )
-                assert failing.calls
-                bad += _swept(folder, wanted, store.key) != (True, True)
-                shutil.rmtree(folder)
+    once = [(errno.ENOSPC, False), (errno.EIO, False), (errno.EINTR, False)]
+    for error, again in [*once, (errno.ENOSPC, True)]:
+        for n in range(0, calls, 7 if quick else 1):
+            folder, runs = home / "failing", runs + 1
+            with failing_disk(n, error=error, again=again) as failing:
+                try:
+                    build_store(people(1, 40), folder)
+                    silent += 1
+                except CapnetError as told:
+                    other += str(folder) not in str(told)
+                except Exception as told:  # noqa: BLE001 - counted
+                    name = type(told).__name__
+                    kinds[name] = kinds.get(name, 0) + 1
+            assert failing.calls
+            bad += _swept(folder, wanted, store.key) != (True, True)
+            shutil.rmtree(folder, ignore_errors=True)
     console.print(
-        f"{runs:,} failures (each of {calls} calls x ENOSPC, EIO, EINTR, once and from "
-        f"then on): {bad} half or not completed, {sum(kinds.values())} of a wrong type "
-        f"{kinds or ''}, {other} without the place; {silent} did no harm (bars: 0)"
+        f"{runs:,} failures (each of {calls} calls x ENOSPC, EIO, EINTR, and a full "
+        f"disk from then on): {bad} half or not completed, {sum(kinds.values())} of a "
+        f"wrong type {kinds or ''}, {other} without the place; {silent} did no "
+        "harm (bars: 0)"
     )
     sizes = [p.stat().st_size for p in store.path.rglob("*") if p.is_file()]
-    limits = np.unique(np.linspace(0, max(sizes) + 1, 8 if quick else 60).astype(int))
+    limits = np.unique(np.linspace(0, max(sizes) + 1, 8 if quick else 30).astype(int))
     answers: dict[str, int] = {}
     bad = 0
     for limit in limits:
         here, there = MEANT.Pipe()
         folder = home / "limited"
-        child = MEANT.Process(target=_limited, args=(folder, int(limit), 2, 400, there))
+        child = MEANT.Process(target=_limited, args=(folder, int(limit), 1, 40, there))
         child.start()
         said = here.recv()
         child.join()
@@ -373,7 +382,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "2"
-    MEANT.set_forkserver_preload(["capnet.data.beat_store", "pyarrow.parquet", "zarr"])
+    MEANT.set_forkserver_preload(["capnet.data.beat_store", "capnet.data.store_gather"])
     console = Console(width=None if sys.stdout.isatty() else 120)
     for name in given.only:
         with tempfile.TemporaryDirectory() as home:

@@ -11,7 +11,14 @@ from typing import Final
 
 from capnet.errors import RecordError, StorageError
 
-__all__ = ["confined", "replacing", "sha256_of", "write_atomic"]
+__all__ = [
+    "confined",
+    "explained",
+    "replacing",
+    "settle",
+    "sha256_of",
+    "write_atomic",
+]
 
 _BLOCK: Final = 1 << 20
 """Bytes that are hashed at once."""
@@ -87,6 +94,36 @@ def _why(path: Path, error: OSError) -> str:
 
 
 @contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses while a file is written into an error that helps.
+
+    Args:
+        path: What is written.
+
+    Raises:
+        StorageError: For any `OSError`: names the file, the cause, the room that is
+            left, the ways out.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(_why(path, error)) from error
+
+
+def settle(path: Path) -> None:
+    """See a written file to the disk, with the permissions of any new file.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    path.chmod(0o666 & ~_umask())
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a place to write to, which becomes the file when all went well.
 
@@ -102,31 +139,20 @@ def replacing(path: Path) -> Iterator[Path]:
             that fails.
     """
     temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        os.close(handle)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        _forget(temporary)
-        if isinstance(error, StorageError):
+    with explained(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            temporary = Path(name)
+            os.close(handle)
+            yield temporary
+            settle(temporary)
+            temporary.replace(path)
+        except BaseException:
+            if temporary is not None:
+                with suppress(OSError):  # nothing half written on a disk that fails
+                    temporary.unlink(missing_ok=True)
             raise
-        raise StorageError(_why(path, error)) from error
-    except BaseException:
-        _forget(temporary)
-        raise
-
-
-def _forget(temporary: Path | None) -> None:
-    """Leave nothing half written, even on a disk that fails."""
-    if temporary is not None:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, content: bytes) -> Path:

@@ -1,7 +1,9 @@
 """The road of a clinic that somebody brings: check, adapt, judge or estimate."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +13,7 @@ from omegaconf import DictConfig
 
 from capnet.adaptation.strategies import Shots
 from capnet.data.checkup import Checkup, check_clinic
-from capnet.data.clinic_folder import ClinicFolder, person_beats, read_clinic, tidy
+from capnet.data.clinic_manifest import ClinicSettings
 from capnet.data.splits import FewShotSplit
 from capnet.errors import ConfigError, RecordError
 from capnet.evaluation import (
@@ -113,28 +115,28 @@ def checked(root: Path, *, show: bool | None) -> Checkup:
     return checkup
 
 
-def _notes(
-    clinic: ClinicFolder, checkup: Checkup, reasons: Mapping[str, str]
-) -> ClinicNotes:
-    """Collect what the report has to say of the clinic."""
-    changes, minutes, started = {}, {}, {}
-    for row in clinic.rows:
-        if row.role == "reference" and row.start_min is not None:
-            started[row.subject] = row.start_min
-    for row, check in zip(clinic.rows, checkup.records, strict=True):
-        if check.change is not None:
-            changes[row.subject] = (check.change.hr, check.change.mean)
-        begun = started.get(row.subject)
-        if row.role == "monitor" and row.start_min is not None and begun is not None:
-            minutes[row.subject] = row.start_min - begun
-    settings = clinic.settings
+def _notes(checkup: Checkup, settings: ClinicSettings) -> ClinicNotes:
+    """Collect what the report has to say of the clinic, by recording of a pulse."""
+    changes, minutes, left_out = {}, {}, {}
+    started = {r.subject: r.start_min for r in checkup.records if r.role == "reference"}
+    pulses = [r for r in checkup.records if r.role == "monitor"]
+    often = Counter(r.subject for r in pulses)
+    for r in pulses:
+        who = f"{r.subject}, row {r.row}" if often[r.subject] > 1 else r.subject
+        if r.change is not None:
+            changes[who] = (r.change.hr, r.change.mean)
+        begun = started.get(r.subject)
+        if r.start_min is not None and begun is not None:
+            minutes[who] = r.start_min - begun
+        if r.unlabelled:
+            left_out[who] = r.unlabelled
     return ClinicNotes(
         name=settings.name,
         virtual=settings.virtual,
         simultaneous=settings.simultaneous,
         changes=changes,
         minutes=minutes,
-        left_out={who: why for who, why in reasons.items() if why},
+        left_out=left_out,
     )
 
 
@@ -153,22 +155,20 @@ def clinic_road(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         msg = f"data.root is {root!r}; wanted the path of a clinic's folder."
         raise ConfigError(msg)
     draw_subjects(1, resamples=cfg.resamples, seed=cfg.seed)  # refuses too few
-    for settings in plain(cfg.strategies).values():
-        build.strategy(settings)
+    for chosen in plain(cfg.strategies).values():
+        build.strategy(chosen)
     checkup = checked(Path(root), show=cfg.progress)
-    clinic = read_clinic(root)
-    people = {who: person_beats(clinic, who) for who in clinic.subjects}
-    beats = tidy(Beats.concatenate([p.beats for p in people.values()]))
-    if not answerable(beats).any():
+    settings, beats = checkup.settings, checkup.beats
+    if settings is None or beats is None or not answerable(beats).any():
+        found = 0 if beats is None else len(beats)
         msg = (
-            f"none of {len(beats)} beats is accepted and calibrated; wanted some. See "
+            f"none of {found} beats is accepted and calibrated; wanted some. See "
             "python experiments/check_data.py data.root=<folder>."
         )
         raise RecordError(msg)
-    reasons = {who: p.reason for who, p in people.items()}
-    notes = _notes(clinic, checkup, reasons)
-    if clinic.settings.reference_type == "none":
-        report = _estimated(cfg, source, clinic, beats, notes)
+    notes = _notes(checkup, settings)
+    if settings.reference_type == "none":
+        report = _estimated(cfg, source, settings, beats, notes)
     else:
         report = _judged(cfg, source, beats, notes)
     write_atomic(folder() / "check.json", checkup.to_json().encode())
@@ -206,8 +206,19 @@ def _judged(
     out = folder()
     split = clinic_split(beats, **build.split(plain(cfg.split)))
     k = min(cfg.k, len(split.pool))
+    said_k = (
+        f"Split by subject: {len(split.pool)} may give labels (k = {k} of them do), "
+        f"{len(split.unlabelled)} serve without, {len(split.test)} are held out."
+    )
     if k < cfg.k:
-        _log.info("k = %d: as many people may give labels, not %d", k, cfg.k)
+        said_k += f" Asked for was k = {cfg.k}: more than may give labels."
+    _log.info("%s", said_k)
+    people = {
+        "labelled": k,
+        "pool": len(split.pool),
+        "unlabelled": len(split.unlabelled),
+        "held out": len(split.test),
+    }
     # of who gives labels, only beats that have one
     known = np.isfinite(np.asarray(beats.reference)).all(axis=1)
     beats = beats.take(known | ~np.isin(beats.subject, split.pool))
@@ -229,12 +240,7 @@ def _judged(
     told = {
         "clinic": notes.name,
         "reference": f"{beats.reference_type}, {notes.when}",
-        "people": {
-            "labelled": k,
-            "pool": len(split.pool),
-            "unlabelled": len(split.unlabelled),
-            "held out": len(split.test),
-        },
+        "people": people,
         "adaptation": {
             name: said(m) for name, m in found.models.items() if "adaptation" in m.info
         },
@@ -243,7 +249,7 @@ def _judged(
     evaluations = {str(beats.calibration): found.evaluation}
     leave_benchmark(evaluations, out, config=config, notes=told)
     plain_report = benchmark_report(evaluations, provenance(config, told))
-    report = with_clinic(plain_report, found.evaluation, notes)
+    report = with_clinic(plain_report, found.evaluation, replace(notes, split=said_k))
     print_evaluation(found.evaluation, console)
     return write_report(out / "report.html", report)
 
@@ -269,13 +275,12 @@ def _check_sites(cfg: DictConfig, taken: Sequence[str]) -> None:
         raise ConfigError(msg)
 
 
-def _sites(clinic: ClinicFolder, beats: Beats) -> dict[CuffSite, Beats]:
+def _sites(settings: ClinicSettings, beats: Beats) -> dict[CuffSite, Beats]:
     """Return the beats by where their calibrating pressure is taken to be.
 
     A line of unknown site is taken to be either; a transfer function is only asked of
     a line at that very site.
     """
-    settings = clinic.settings
     if settings.calibration == "invasive SBP/DBP":
         sites: tuple[CuffSite, ...] = ("brachial", "radial")
         if settings.line_site is not None:
@@ -295,13 +300,13 @@ def _sites(clinic: ClinicFolder, beats: Beats) -> dict[CuffSite, Beats]:
 def _estimated(
     cfg: DictConfig,
     source: Callable[[], Source],
-    clinic: ClinicFolder,
+    settings: ClinicSettings,
     beats: Beats,
     notes: ClinicNotes,
 ) -> Path:
     """Align to everybody without labels, and estimate; no error is printed."""
     out = folder()
-    sites = _sites(clinic, beats)
+    sites = _sites(settings, beats)
     _check_sites(cfg, list(sites))
     learnt, model = _learnt(cfg, source, beats)
     model.name = "Bi-LSTM, source only"

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from capnet.data.duplicates import virtual_neighbours
 from capnet.data.frozen import (
     LabelDraw,
     beats_hash,
@@ -123,12 +124,17 @@ def source_of(
     seed: int,
     show: bool | None,
 ) -> Source:
-    """Simulate and observe the source once a calibration, and hold people out."""
+    """Simulate and observe the source once a calibration, and hold people out.
+
+    Virtual neighbours stay on one side; independent draws have none.
+    """
     visit = people(clinic, show=show)
     train, held = {}, {}
+    names = np.array([f"virtual-{clinic.name}-{i}" for i in visit.cohort.index])
+    alike = virtual_neighbours(visit.cohort, subject=names)
     for c in calibrations:
         beats = observe(clinic, visit, c, draws=1, radial_every=0)
-        train[c], held[c] = hold_out(beats, share=held_out, seed=seed)
+        train[c], held[c] = hold_out(beats, share=held_out, seed=seed, groups=alike)
     return Source(clinic, visit, train, held)
 
 

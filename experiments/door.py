@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
+from capnet.data.pseudonyms import masked
 from capnet.errors import CapnetError, ConfigError
 from experiments.build import split, whole
 
@@ -24,11 +25,36 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 _log = logging.getLogger(__name__)
 
 
+class _Nameless(logging.Formatter):
+    """Writes lines of a log without the names that messages quote from files.
+
+    The screen shows them, so that they can be corrected; the log stays and is shared.
+    What is wrong with the configuration was typed by the user and is written as it is.
+    """
+
+    def __init__(self, inner: logging.Formatter | None) -> None:
+        super().__init__()
+        self._inner = inner or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self._inner.format(record)
+        typed = "ConfigError: " in line
+        return line if typed else masked(line, typed=" ".join(sys.argv[1:]))
+
+
+def _keep_names_out() -> None:
+    """See to it that files of logs hold no name from inside a recording."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.setFormatter(_Nameless(handler.formatter))
+
+
 def door(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     """Turn errors that a user can act upon into one line and exit status 2."""
 
     @wraps(main)
     def opened(cfg: DictConfig) -> None:
+        _keep_names_out()
         try:
             threads = whole(cfg.threads, least=1, where="threads")
             whole(cfg.seed, least=0, where="seed")

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from capnet.data.catalog import CATALOG, DataSet, find_file
-from capnet.data.download import Progress, data_folder, download
+from capnet.data.downloads import Progress, data_folder, download
 from capnet.errors import ConfigError
 from experiments.door import advance, console, door, plain
 
@@ -23,7 +23,7 @@ def listed() -> Table:
     """Return the catalogue as a table for the screen."""
     table = Table(title="public data sets: dataset=<name>", show_lines=True)
     for head in ("name", "who", "truth of central pressure", "licence", "files"):
-        table.add_column(head)
+        table.add_column(head, no_wrap=head == "name")
     for entry in CATALOG.values():
         files = "\n".join(
             file.name if file.needed else f"({file.name})" for file in entry.files

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.table import Table
 
+from capnet.data.pseudonyms import pseudonym_key, unnamed
 from capnet.data.readers import read_record
 from capnet.errors import RecordError
 from capnet.features import FEATURES, feature_tables
@@ -153,7 +154,8 @@ def main(cfg: DictConfig) -> None:
     given = plain(cfg)
     for name in ("window", "shown"):
         build.check_number(given[name], float, where=name)
-    record = read_record(given["record"], age=given["age"])
+    named = read_record(given.pop("record"), age=given["age"])
+    record = unnamed(named, key=pseudonym_key())
     channels = {name: given[name] for name in ("ecg", "ppg", "abp")}
     out = folder()
     more = {name: given[name] for name in ("near", "far", "distance", "height")}
@@ -176,11 +178,12 @@ def main(cfg: DictConfig) -> None:
     console.print(repr(verdicts))
     groups = known(frame)
     whole = dict(zip(verdicts.channels, verdicts.record_reason.tolist(), strict=True))
+    notes = {"beats": len(frame), "files": dict(record.files)}
     save_json(
         {
             "groups": groups,
             "channels": whole,
-            "provenance": provenance(given, {"beats": len(frame)}),
+            "provenance": provenance(given, notes),
         },
         out / "features.json",
     )

@@ -3,7 +3,9 @@ r"""Pretrain a Bi-LSTM on virtual people.
 ``python experiments/pretrain.py beats=<folder of observe.py>/beats_exact.npz`` leaves
 model/ (weights, configuration, card) in the folder of the run. With
 ``augmentation=clinic`` (or wrist) the beats go through another sensor and cuff first;
-what was drawn is kept in augmentation.npz. The model that comes
+what was drawn is kept in augmentation.npz. The held-out people are augmented too: they
+are seen as the model will be used, and the figure on them is not comparable with that
+of another augmentation. The model that comes
 with the package is made by
 
     python experiments/observe.py hydra.run.dir=outputs/shipped
@@ -36,7 +38,12 @@ def main(cfg: DictConfig) -> None:
     if augmentation:
         draw = draw_augmentation(beats, augmentation, seed=cfg.seed)
         draw.save(folder() / "augmentation.npz")
+        accepted = int(beats.accepted.sum())
         beats = augment(beats, draw)
+        console.print(
+            f"augmented: the gate accepts {int(beats.accepted.sum())} of {len(beats)} "
+            f"beats, {accepted} before"
+        )
     model = pretrain(
         beats, settings, seed=cfg.seed, name=cfg.name, progress=cfg.progress
     )

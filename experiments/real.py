@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.table import Table
 
 from capnet.adaptation.strategies import Shots
+from capnet.data.pseudonyms import pseudonym_key, unnamed
 from capnet.data.readers import read_record
 from capnet.errors import ConfigError, RecordError
 from capnet.evaluation import predictions_frame, record_report, write_report
@@ -134,7 +135,8 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     if data.age is not None:
         build.check_number(data.age, float, where="data.age")
     build.check_number(data.cuff_every, float, where="data.cuff_every")
-    record = read_record(Path(data.record), age=data.age)
+    named = read_record(Path(data.record), age=data.age)
+    record = unnamed(named, key=pseudonym_key())
     verdict = abp_verdict(record, abp=data.abp)
     record = calibrated(record, data)
     beats = beats_of(record, ecg=data.ecg, ppg=data.ppg, abp=data.abp)
@@ -159,10 +161,15 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     frames = [predictions_frame(p, beats).assign(site=s) for s, p in rows.items()]
     save_frame(pd.concat(frames, ignore_index=True), out / "predictions.parquet")
     adaptation = exported.info["adaptation"]
+    settings = plain(cfg)
+    del settings["data"]["record"]  # a path may name somebody; the hashes tell which
+    if data.age is not None:
+        settings["data"]["age"] = record.age
     made = provenance(
-        plain(cfg),
+        settings,
         {
-            "record": str(record.source),
+            "record": record.source,
+            "files": dict(record.files),
             "arterial line": verdict or "accepted",
             "adaptation": {k: v for k, v in adaptation.items() if k != "seen"},
         },
@@ -175,6 +182,7 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         "cuff_readings": [asdict(c) for c in record.cuffs],
     }
     save_json({"record": counts, "provenance": made}, out / "metrics.json")
+    age = "unknown and masked" if record.age is None else f"{record.age:g}"
     alignment = (
         f"The network was pretrained on virtual people and then aligned to the "
         f"{adaptation['unlabelled_beats']} accepted and calibrated beats of this "
@@ -182,7 +190,7 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         "steps of LoRA and source replay. No label was used: nobody measured this "
         "person's central pressure. "
         "All beats are one person's, so this MMD is a heuristic, not a test of two "
-        f"populations. Age is {'unknown and masked' if data.age is None else data.age}."
+        f"populations. Age is {age}."
     )
     report = record_report(record, beats, rows, made, alignment=alignment)
     for site, predictions in rows.items():

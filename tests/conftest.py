@@ -20,6 +20,17 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keys, caches and downloads of tests are never those of the user."""
+    home = tmp_path_factory.mktemp("own")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAPNET_PSEUDONYM_KEY", str(home / "pseudonym.key"))
+        patch.setenv("CAPNET_CACHE", str(home / "cache"))
+        patch.setenv("CAPNET_DATA", str(home / "data"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def people() -> Beats:
     """Two dozen people, two beats each."""

@@ -180,7 +180,8 @@ def draw_augmentation(
         seed: Not negative.
 
     Raises:
-        ProtocolError: If the readings are none that a cuff could have given.
+        ProtocolError: If the readings are none that a cuff could have given, or a real
+            cuff's, whose errors nobody can take away first.
         ConfigError: If a modality is to be hidden that the beats do not have, or the
             seed is negative.
     """
@@ -226,7 +227,8 @@ def augment(beats: Beats, draw: AugmentationDraw) -> Beats:
     follow from what comes out. Refused beats stay as they are.
 
     A cuff errs from the true arm pressure where ``truth`` has it (virtual people),
-    else from what was read. The readings are those of a cuff then.
+    else from what an arterial line read. The readings are those of a cuff then. A
+    sensor sees what the former sensor recorded, not the pulse under the skin.
 
     Args:
         beats: Those it was drawn for.
@@ -283,6 +285,13 @@ def _cuffs(
             f"{', '.join(map(repr, _READINGS))} for errors of a cuff."
         )
         raise ProtocolError(msg)
+    if beats.calibration == "cuff SBP/DBP" and not _true_arms(beats):
+        msg = (
+            "the readings are a cuff's already, and the true pressure of the arm is "
+            "unknown: another cuff's errors would come on top of its own. Leave cuff "
+            "out, or augment beats with 'exact' or 'invasive SBP/DBP' readings."
+        )
+        raise ProtocolError(msg)
     same = np.stack([session, *np.nan_to_num(beats.cuff, nan=-1.0).T], axis=1)
     _, reading = np.unique(same, axis=0, return_inverse=True)
     reading = np.asarray(reading).reshape(-1)
@@ -306,6 +315,15 @@ def _cuffs(
         dbp_error=error("dbp_error", cuff.dbp_bias),
         height=lasting.height,
         least_pulse=cuff.least_pulse,
+    )
+
+
+def _true_arms(beats: Beats) -> bool:
+    """Say whether the true pressure is known wherever a cuff was."""
+    return all(
+        f"{site}_{name}" in beats.truth
+        for site in np.unique(beats.cuff_site[np.isfinite(beats.cuff).all(axis=1)])
+        for name in ("sbp", "dbp")
     )
 
 

@@ -1,20 +1,25 @@
 """A store of beats that survives: built once, whole or not at all, read by many.
 
 A store is a folder that is named by a hash of all that decides its content: the
-sources, the settings and the code. In it lie ``parts``, one file of waves for each
-source (`capnet.data.store_part`), ``manifest.parquet`` with one row a beat, and
-``store.json``, which is written last and holds the hash of every other file.
+sources, the settings and the code. In it lie
+
+- ``manifest.parquet``: one row a beat, with all that is known of it but its waves;
+- ``waves.zarr``: ``ppg``, ``reference``, ``raw`` and every other wave as float32 of
+  shape (beat, time), in the rows of the manifest, NaN where a source has none;
+- ``windows.parquet`` and ``windows.zarr``: likewise for windows of 8 s, if wanted;
+- ``store.json``: written last, with the SHA-256 of every other file.
+
+While it is built, ``parts`` holds what was read of each source
+(`capnet.data.store_part`): that is what an interrupted build goes on with.
 
 For one small table that an experiment hands on, `capnet.data.save_beats` is the simpler
-way; a store is for recordings: it grows beyond memory, goes on where it was
-interrupted, and shares the parts that another store of the same folder already has.
+way.
 """
 
 import json
 import logging
 import os
 import shutil
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,9 +31,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from capnet.data.sources import Source, source_of_record
-from capnet.data.store_key import cache_folder, code_version, part_key, store_key
-from capnet.data.store_part import Part, is_whole, write_part
-from capnet.data.window_rows import WindowRows
+from capnet.data.store_key import (
+    cache_folder,
+    code_version,
+    digest_of,
+    part_key,
+    plain_settings,
+    store_key,
+)
 from capnet.errors import (
     CapnetError,
     ConfigError,
@@ -36,7 +46,7 @@ from capnet.errors import (
     ShapeError,
     StorageError,
 )
-from capnet.files import replacing, sha256_of, write_atomic
+from capnet.files import sha256_of, write_atomic
 from capnet.records import Beats
 from capnet.types import N_POINTS, Indices
 
@@ -44,26 +54,18 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from capnet.data.window_rows import WindowRows
+
 __all__ = ["Batch", "BeatStore", "Source", "build_store", "source_of_record"]
 
 _log = logging.getLogger(__name__)
 
-_FORMAT: Final = 1
-_STORE, _MANIFEST, _PARTS = "store.json", "manifest.parquet", "parts"
-_FIRST: Final = (
-    *("subject", "domain", "reference_type", "calibration", "accepted", "reason"),
-    *("beat", "time", "duration", "age", "cuff_sbp", "cuff_dbp", "cuff_site"),
-    *("part", "row"),
-)
-"""Columns that the manifest begins with."""
+_FORMAT: Final = 2
+_STORE, _PARTS = "store.json", "parts"
+_BEATS: Final = ("manifest.parquet", "waves.zarr")
+_WINDOWS: Final = ("windows.parquet", "windows.zarr")
 _KINDS: Final = ("calibration", "reference_type")
 """What may not be pooled."""
-_CHOOSING: Final = ("part", "subject", "domain", *_KINDS)
-"""Columns of words that choose rows."""
-_GROUP: Final = 1 << 16
-"""Rows of the manifest that are written at once."""
-_OPEN: Final = 1 << 14
-"""Parts that are mapped at once: Linux allows four times as many maps to a process."""
 _MEMORY: Final = 1 << 28
 """Bytes of waves that are read at once for batches."""
 
@@ -98,15 +100,15 @@ def build_store(
     """Make a store of beats, or open it where it is there already.
 
     One process builds; others that want the same store wait for it. A build that was
-    interrupted (a full disk, a power cut) goes on where it was; a damaged part is built
-    anew. Parts of other stores in the same folder are shared where they hold the same.
+    interrupted (a full disk, a power cut) goes on where it was; a damaged store is
+    built anew.
 
     Args:
         sources: What it is made of; their order does not matter.
         folder: Where stores are kept; the cache of the system by default
             (`capnet.data.store_key.cache_folder`). The store becomes a folder in it.
-        settings: What else decides the content, kept in the store in clear words: no
-            names of people, files or places.
+        settings: What else decides the content, kept in the store in clear words as
+            JSON has them: no names of people, files or places.
         progress: Called with how many sources are done, and of how many.
 
     Returns:
@@ -115,22 +117,22 @@ def build_store(
     Raises:
         ConfigError: If there is no source, two hold the same, or JSON cannot hold the
             settings.
-        RecordError: If a recording cannot be read, or no source has a beat.
+        RecordError: If a recording cannot be read, no source has a beat, or sources do
+            not fit together.
         StorageError: If the disk is full or fails.
     """
-    given = dict(settings or {})
+    given = plain_settings(settings or {})
     planned = _planned(sources, given)
     key = store_key([*planned])
     root = cache_folder() / "stores" if folder is None else Path(folder)
     path = root / key
-    store = _verified(path)
-    if store is not None:
-        return store
-    with _alone(path):
-        store = _verified(path)  # another process may have built it meanwhile
-        if store is None:
-            _build(path, planned, given, progress)
-    return store or BeatStore.open(path)
+    store = _finished(path)
+    if store is None:
+        with _explained(path), _alone(path):
+            store = _finished(path)  # another process may have built it meanwhile
+            if store is None:
+                store = _build(path, planned, given, progress)
+    return store
 
 
 @contextmanager
@@ -140,27 +142,27 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except StorageError:
         raise
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:  # or a disk without locks
+        why = getattr(error, "strerror", None) or error or type(error).__name__
         msg = (
-            f"the store {path} could not be written: {error.strerror or error}. See to "
-            "the permissions and the disk, or choose another folder."
+            f"the store {path} could not be written: {why}. See to the permissions "
+            "and the disk, or choose another folder."
         )
         raise StorageError(msg) from error
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Make the folder of a store, and wait until no other process builds in it."""
+    """Wait until no other process builds a store; a lock ends with its process."""
     from filelock import FileLock, Timeout
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f"{path.name}.lock"))
-    with _explained(path):
-        (path / _PARTS).mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0.0)
-        except Timeout:
-            _log.info("another process builds the store %s: waiting for it", path)
-            lock.acquire()
+    try:
+        lock.acquire(timeout=0.0)
+    except Timeout:
+        _log.info("another process builds the store %s: waiting for it", path)
+        lock.acquire()
     try:
         yield
     finally:
@@ -188,8 +190,8 @@ def _planned(
     return dict(sorted(planned.items()))
 
 
-def _verified(path: Path) -> "BeatStore | None":
-    """Return a store that is whole, with every file as it was written, or None."""
+def _whole(path: Path) -> "BeatStore | None":
+    """Return a store with every file as it was written, or None."""
     with suppress(CapnetError):
         store = BeatStore.open(path)
         store.verify()
@@ -197,164 +199,101 @@ def _verified(path: Path) -> "BeatStore | None":
     return None
 
 
+def _finished(path: Path) -> "BeatStore | None":
+    """Return a store that is whole and has nothing left over from its making."""
+    return None if (path / _PARTS).exists() else _whole(path)
+
+
 def _build(
     path: Path,
     planned: Mapping[str, Source],
     settings: Mapping[str, object],
     progress: Callable[[int, int], None] | None,
-) -> None:
-    with _explained(path):
-        # What a process that was killed left: nobody else writes now.
-        for litter in (*path.glob(".*"), *(path / _PARTS).glob(".*")):
-            litter.unlink(missing_ok=True)
-        _drop_damaged(path)
-    files = {key: path / _PARTS / f"{key}.zarr.zip" for key in planned}
-    for done, (key, source) in enumerate(planned.items()):
-        if progress is not None:
-            progress(done, len(planned))
-        if not (is_whole(files[key], key=key) or _shared(files[key], key=key)):
-            write_part(files[key], source, key=key)
-    with _explained(path):
-        rows = _write_manifest(path / _MANIFEST, files)
+) -> "BeatStore":
+    # pyarrow loads when something is built or read.
+    from capnet.data.store_gather import gather
+    from capnet.data.store_part import write_part
+
+    parts = path / _PARTS
+    store = _whole(path)
+    if store is None:
+        parts.mkdir(parents=True, exist_ok=True)
+        for left in path.iterdir():  # of a process that was killed, or damaged
+            if left.is_dir() and left != parts:
+                shutil.rmtree(left)
+            elif left != parts:
+                left.unlink()
+        for done, (key, source) in enumerate(planned.items()):
+            if progress is not None:
+                progress(done, len(planned))
+            write_part(parts, source, key=key)
+        types = {
+            "beats": gather(parts, planned, "beats", *(path / n for n in _BEATS)),
+            "windows": gather(parts, planned, "windows", *(path / n for n in _WINDOWS)),
+        }
+        if not types["beats"]:
+            msg = (
+                f"none of {len(planned)} sources has a beat; wanted at least one. Look "
+                "at the recordings with `python experiments/record.py record=...`."
+            )
+            raise RecordError(msg)
         about = {
             "format": _FORMAT,
             "key": path.name,
             "code": code_version(),
             "settings": settings,
-            "manifest": sha256_of(path / _MANIFEST),
-            "rows": sum(rows.values()),
-            "parts": [
-                {"key": key, "rows": rows[key], "sha256": sha256_of(file)}
-                for key, file in files.items()
-            ],
+            "types": types,
+            "files": _hashes(path),
         }
-        write_atomic(path / _STORE, json.dumps(about, indent=1).encode())
+        sealed = about | {"digest": digest_of(about)}
+        write_atomic(path / _STORE, json.dumps(sealed, indent=1).encode())
+        store = BeatStore(path, about)
+        _log.info("store %s: %d beats of %d sources", path, len(store), len(planned))
+    shutil.rmtree(parts)
     if progress is not None:
         progress(len(planned), len(planned))
-    _log.info("store %s: %d beats of %d sources", path, about["rows"], len(planned))
+    return store
 
 
-def _drop_damaged(path: Path) -> None:
-    """Remove the files of a finished store that are not as they were written."""
-    with suppress(CapnetError):
-        for file, expected in BeatStore.open(path).hashes().items():
-            if file.exists() and sha256_of(file) != expected:
-                file.unlink()
+def _hashes(path: Path) -> dict[str, str]:
+    """Hash the files of a store when they are on the disk for good."""
+    found = {}
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and not name.startswith(f"{_PARTS}/"):
+            with file.open("rb+") as settled:
+                os.fsync(settled.fileno())
+            found[name] = sha256_of(file)
+    return found
 
 
-def _shared(path: Path, *, key: str) -> bool:
-    """Take a part from another store in the folder, as one file where possible."""
-    for other in sorted(path.parents[2].glob(f"*/{_PARTS}/{path.name}")):
-        if other == path or not is_whole(other, key=key):
-            continue
-        with replacing(path) as temporary:
-            temporary.unlink()
-            try:
-                os.link(other, temporary)
-            except OSError:  # another disk, or a system without links
-                shutil.copyfile(other, temporary)
-        return True
-    return False
-
-
-def _write_manifest(path: Path, files: Mapping[str, Path]) -> dict[str, int]:
-    """Join what is known of every row.
-
-    Returns:
-        The number of rows of each part.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows: dict[str, int] = {}
-    schema: dict[str, pa.Field] = {}
-    for key, file in files.items():
-        part = Part(file)
-        rows[key] = len(part)
-        if len(part):
-            table = _rows_of(part, key, np.arange(0))
-            schema |= {field.name: field for field in table.schema}
-    if not schema:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say what could not be read in the folder of a store."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError) as error:
         msg = (
-            f"none of {len(files)} sources has a beat; wanted at least one. Look at "
-            "the recordings with `python experiments/record.py record=...`."
+            f"the store {path} cannot be read ({type(error).__name__}: {error}). Look "
+            "at the disk, and build the store again."
         )
-        raise RecordError(msg)
-    whole = pa.schema([*schema.values()])
-    with (
-        replacing(path) as temporary,
-        temporary.open("wb") as sink,
-        pq.ParquetWriter(sink, whole) as writer,
-    ):
-        waiting: list[pa.Table] = []
-        for key, source in files.items():
-            part = Part(source)
-            for first in range(0, len(part), _GROUP):
-                some = np.arange(first, min(first + _GROUP, len(part)))
-                waiting.append(_rows_of(part, key, some))
-            if sum(map(len, waiting)) >= _GROUP:
-                writer.write_table(_joined(waiting, whole))
-                waiting = []
-        if waiting:
-            writer.write_table(_joined(waiting, whole))
-    return rows
-
-
-def _joined(tables: Sequence["pa.Table"], schema: "pa.Schema") -> "pa.Table":
-    """Join tables under one schema, empty where one has no such column."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    parts = [schema.empty_table(), *tables]
-    table = pa.concat_tables(parts, promote_options="default").select(schema.names)
-    for place, field in enumerate(schema):
-        if pa.types.is_boolean(field.type):  # a wave that a part has not
-            known = pc.fill_null(table.column(place), fill_value=False)
-            table = table.set_column(place, field, known)
-    return table
-
-
-def _rows_of(part: Part, key: str, rows: Indices) -> "pa.Table":
-    """Return what the manifest says of rows of a part."""
-    import pyarrow as pa
-
-    found = {name: np.full(len(rows), part.about[name]) for name in ("domain", *_KINDS)}
-    found |= {"part": np.full(len(rows), key), "row": rows}
-    for name, values in part.columns(rows).items():
-        group, _, inner = name.partition("/")
-        plain = inner if group in ("features", "truth") else name.replace("/", "_")
-        if plain in found:
-            msg = (
-                f"a source of domain {part.about['domain']!r} has a feature or truth "
-                f"{plain!r}, which is a column of every store; wanted another name."
-            )
-            raise RecordError(msg)
-        found[plain] = values
-    return pa.table({name: found.pop(name) for name in _FIRST} | found)
-
-
-def _batch(rows: Indices, waves: np.ndarray, table: np.ndarray) -> Batch:
-    mask = np.isfinite(waves)
-    waves[~mask] = 0.0
-    return Batch(rows, waves, mask, table[rows])
+        raise RecordError(msg) from error
 
 
 class BeatStore:
     """A store of beats; any number of processes may read it.
 
-    Make one with `build_store`, or open one with `BeatStore.open`. Rows are numbered as
-    in the manifest. What is read is held against its hash when it is first touched.
+    Make one with `build_store`, or open one with `BeatStore.open`; it may be moved and
+    copied. Rows are numbered as in the manifest. A file is held against its hash when
+    it is first touched.
     """
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self.path: Final = path
         self.key: Final[str] = about["key"]
         self.settings: Final[Mapping[str, object]] = about["settings"]
-        self._rows = int(about["rows"])
-        self._hashes = {part["key"]: part["sha256"] for part in about["parts"]}
-        self._manifest_hash: str = about["manifest"]
-        self._seen: set[Path] = set()
-        self._parts: OrderedDict[str, Part] = OrderedDict()
+        self._types: Mapping[str, Mapping[str, str]] = about["types"]
+        self._unseen: dict[str, str] = dict(about["files"])
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -364,18 +303,13 @@ class BeatStore:
             path: Its folder.
 
         Raises:
-            RecordError: If there is none, or it is of another format.
+            RecordError: If there is none, it is damaged or of another format.
         """
         path = Path(path)
         try:
             about = json.loads((path / _STORE).read_bytes())
-            if about["format"] != _FORMAT:
-                msg = (
-                    f"the store {path} has format {about['format']!r}; wanted "
-                    f"{_FORMAT}. Build it again."
-                )
-                raise RecordError(msg)
-            return cls(path, about)
+            digest, found = about.pop("digest"), about["format"]
+            whole = digest == digest_of(about)
         except FileNotFoundError as error:
             msg = (
                 f"there is no store at {path}, or it was never finished. Make it with "
@@ -383,88 +317,82 @@ class BeatStore:
                 "is there is kept."
             )
             raise RecordError(msg) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            found, whole = _FORMAT, False
+        if found != _FORMAT:
             msg = (
-                f"{path / _STORE} is damaged ({type(error).__name__}). Build the store "
-                "again: parts that are whole are kept."
+                f"the store {path} has format {found!r}; wanted {_FORMAT}. Build it "
+                "again."
             )
-            raise RecordError(msg) from error
+            raise RecordError(msg)
+        if not whole:
+            msg = f"{path / _STORE} is damaged. Build the store again."
+            raise RecordError(msg)
+        if about["code"] != code_version():
+            _log.warning(
+                "the store %s was made by another version of the code; build it again "
+                "to have the beats of this one",
+                path,
+            )
+        return cls(path, about)
 
-    def verify(self) -> None:
-        """Hold every file against its hash.
+    def verify(self, prefix: str = "") -> None:
+        """Hold files against their hashes, each of them once.
+
+        Args:
+            prefix: Of those files alone whose path in the store begins like that.
 
         Raises:
             RecordError: Names the first one that is damaged or missing.
         """
-        for file, expected in self.hashes().items():
-            self._check(file, expected)
-
-    def hashes(self) -> dict[Path, str]:
-        """Return the SHA-256 that each file should have."""
-        parts = {self._file(key): hashed for key, hashed in self._hashes.items()}
-        return {self.path / _MANIFEST: self._manifest_hash} | parts
-
-    def _file(self, key: str) -> Path:
-        return self.path / _PARTS / f"{key}.zarr.zip"
-
-    def _check(self, file: Path, expected: str) -> None:
-        """Verify a file once."""
-        if file in self._seen:
-            return
-        try:
-            found = sha256_of(file)
-        except OSError as error:
-            found = f"unreadable ({error.strerror})"
-        if found != expected:
-            msg = (
-                f"{file} is damaged: its SHA-256 is {found}; wanted {expected}. Build "
-                "the store again: only what is damaged is made anew."
-            )
-            raise RecordError(msg)
-        self._seen.add(file)
-
-    def _part(self, number: int) -> Part:
-        key = self._keys[number]
-        part = self._parts.pop(key, None)
-        if part is None:
-            file = self._file(key)
-            self._check(file, self._hashes[key])
-            part = Part(file)
-        self._parts[key] = part
-        if len(self._parts) > _OPEN:
-            self._parts.popitem(last=False)
-        return part
+        for name in [name for name in self._unseen if name.startswith(prefix)]:
+            file, expected = self.path / name, self._unseen[name]
+            try:
+                found = sha256_of(file)
+            except OSError as error:
+                found = f"unreadable ({error.strerror})"
+            if found != expected:
+                msg = (
+                    f"{file} is damaged: its SHA-256 is {found}; wanted {expected}. "
+                    "Build the store again."
+                )
+                raise RecordError(msg)
+            del self._unseen[name]
 
     def __len__(self) -> int:
-        return self._rows
+        return len(self._choice)
 
     def __reduce__(self) -> tuple[Callable[[Path], "BeatStore"], tuple[Path]]:
-        """Give another process the path: maps of files cannot be sent."""
+        """Give another process the path: it opens its own files."""
         return BeatStore.open, (self.path,)
-
-    @cached_property
-    def _keys(self) -> list[str]:
-        return [*self._hashes]
 
     def manifest(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
         """Return one row a beat: all that is known of it but its waves.
 
         Args:
-            columns: Those wanted; all by default. Numbers that a source does not have
-                are NaN.
+            columns: Those wanted; all by default. Features and truths are called
+                ``features/pat`` and ``truth/pwv``, ``has/abp`` says where a wave is not
+                missing, ``source`` tells recordings apart. Numbers that a source does
+                not have are NaN.
 
         Raises:
             RecordError: If the manifest is damaged, or has no such column.
         """
-        frame: pd.DataFrame = self._table(columns).to_pandas()
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = self._manifest(columns)
+        for place, field in enumerate(table.schema):
+            if pa.types.is_boolean(field.type):  # a wave that a source has not
+                known = pc.fill_null(table.column(place), fill_value=False)
+                table = table.set_column(place, field.name, known)
+        frame: pd.DataFrame = table.to_pandas()
         return frame
 
-    def _table(self, columns: Sequence[str] | None, words: Sequence[str] = ()) -> Any:
+    def _manifest(self, columns: Sequence[str] | None) -> "pa.Table":
         import pyarrow.parquet as pq
 
-        file = self.path / _MANIFEST
-        self._check(file, self._manifest_hash)
-        known = pq.read_schema(file).names
+        known = self._columns
         lacking = [name for name in columns or () if name not in known]
         if lacking:
             msg = (
@@ -472,48 +400,46 @@ class BeatStore:
                 f"{', '.join(known)}."
             )
             raise RecordError(msg)
-        return pq.read_table(
-            file,
-            columns=None if columns is None else [*columns],
-            read_dictionary=[*words],
-            use_threads=False,
+        with _reading(self.path):
+            return pq.read_table(
+                self.path / _BEATS[0],
+                columns=None if columns is None else [*columns],
+                use_threads=False,
+            )
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        import pyarrow.parquet as pq
+
+        self.verify(_BEATS[0])
+        with _reading(self.path):
+            return list(pq.read_schema(self.path / _BEATS[0]).names)
+
+    @cached_property
+    def _choice(self) -> "pd.DataFrame":
+        """What rows are chosen by."""
+        return self.manifest(["subject", "domain", "accepted"]).astype(
+            {"subject": "category", "domain": "category"}
         )
 
-    @cached_property
-    def _choice(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Codes of the columns of words that choose rows, and their words."""
-        table = self._table(_CHOOSING, _CHOOSING).unify_dictionaries()
-        found = {}
-        for name in _CHOOSING:
-            column = table[name].combine_chunks()
-            words = np.array(column.dictionary.to_pylist(), dtype=str)
-            found[name] = (column.indices.to_numpy().astype(np.int32), words)
-        return found
+    def _distinct(self, name: str) -> np.ndarray:
+        return np.asarray(self._choice[name].unique(), dtype=str)
 
     @cached_property
-    def _place(self) -> tuple[np.ndarray, np.ndarray]:
-        """Number of the part of each row, and of the row in it."""
-        codes, words = self._choice["part"]
-        numbers = {key: number for number, key in enumerate(self._keys)}
-        part = np.array([numbers[key] for key in words.tolist()], dtype=np.int32)
-        return part[codes], self._table(["row"])["row"].to_numpy()
-
-    @cached_property
-    def _accepted(self) -> np.ndarray:
-        return np.asarray(self._table(["accepted"])["accepted"].to_numpy())
-
-    def _words(self, name: str) -> np.ndarray:
-        return self._choice[name][1]
-
-    @property
     def subjects(self) -> np.ndarray:
         """Distinct subjects, in the order of their first row. Shape (subject,)."""
-        return self._words("subject")
+        return self._distinct("subject")
 
-    @property
+    @cached_property
     def domains(self) -> np.ndarray:
         """Distinct domains, in the order of their first row. Shape (domain,)."""
-        return self._words("domain")
+        return self._distinct("domain")
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of all waves of 64 points, the PPG first."""
+        names = [n.removeprefix("has/") for n in self._columns if n.startswith("has/")]
+        return [name for name in names if name != "raw"]
 
     def rows(
         self,
@@ -552,20 +478,19 @@ class BeatStore:
         if domain is not None:
             chosen = chosen[self._is("domain", [domain])[chosen]]
         if accepted is not None:
-            chosen = chosen[self._accepted[chosen] == accepted]
+            chosen = chosen[self._choice["accepted"].to_numpy()[chosen] == accepted]
         return chosen
 
     def _is(self, name: str, wanted: Sequence[str] | np.ndarray) -> np.ndarray:
-        codes, words = self._choice[name]
-        given = np.asarray(wanted, dtype=str)
-        unknown = given[~np.isin(given, words)]
+        known, given = self._distinct(name), np.asarray(wanted, dtype=str)
+        unknown = given[~np.isin(given, known)]
         if len(unknown):
             msg = (
                 f"the store {self.path} has no {name} {str(unknown[0])!r}; it has "
-                f"{len(words)}: {', '.join(words[:5])}{' ...' * (len(words) > 5)}."
+                f"{len(known)}: {', '.join(known[:5])}{' ...' * (len(known) > 5)}."
             )
             raise RecordError(msg)
-        answer: np.ndarray = np.isin(words, given)[codes]
+        answer: np.ndarray = self._choice[name].isin(given).to_numpy()
         return answer
 
     def beats(
@@ -579,8 +504,10 @@ class BeatStore:
     ) -> Beats:
         """Return rows as a table of beats, in memory.
 
-        Every field is as the source gave it; waves (not ``raw``) were rounded to 24
-        bits (relative error up to 6e-8).
+        Every column is as the source gave it; waves and raw samples were rounded to 24
+        bits (relative error up to 6e-8). As `Beats.concatenate` does it, what not every
+        row has is left out: waves, features and truths of some sources alone. A column
+        that sources have in several types comes in the widest.
 
         Args:
             rows: See `rows`.
@@ -593,37 +520,73 @@ class BeatStore:
         Raises:
             ShapeError: If no row is left, or their calibrations or reference types
                 differ.
-            RecordError: If a part is damaged.
+            RecordError: If the store is damaged.
         """
         chosen = self.rows(rows, subjects=subjects, domain=domain, accepted=accepted)
         if not len(chosen):
             msg = f"no row of the store {self.path} is left; wanted at least one beat."
             raise ShapeError(msg)
-        for name in _KINDS:
-            codes, words = self._choice[name]
-            found = words[np.unique(codes[chosen])]
-            if len(found) > 1:
-                msg = (
-                    f"the rows are of {name} {sorted(found.tolist())}, which may not "
-                    "be pooled; choose with domain=..., or with "
-                    f"rows=manifest[{name!r}] == {str(found[0])!r}."
-                )
-                raise ShapeError(msg)
-        tables, order = [], []
-        for number, places in self._by_part(chosen):
-            inside = self._place[1][chosen[places]]
-            tables.append(self._part(number).beats(inside, raw=raw))
-            order.append(places)
-        return Beats.concatenate(tables).take(np.argsort(np.concatenate(order)))
+        table = self._rows_of(chosen)
+        kinds = {name: self._kind(table, name) for name in _KINDS}
+        have = [n for n in table.column_names if not table.column(n).null_count]
+        columns = {
+            name: _typed(table.column(name), self._types["beats"][name])
+            for name in have
+            if name not in (*_KINDS, "domain", "source") and not name.startswith("has/")
+        }
+        waves = {
+            name: self._take(_BEATS[1], name, chosen).astype(self._types["beats"][name])
+            for name in (n.removeprefix("has/") for n in have if n.startswith("has/"))
+            if raw or name != "raw"
+        }
+        own = {n: waves.pop(n) for n in ("ppg", "reference", "raw") if n in waves}
+        if "raw" not in own:
+            columns = {n: v for n, v in columns.items() if n not in ("start", "stop")}
+        cuff = np.stack([columns.pop("cuff_sbp"), columns.pop("cuff_dbp")], axis=1)
+        # Any: mypy matches each mapping with every field of `Beats`.
+        groups: dict[str, Any] = {
+            group: {
+                name.removeprefix(f"{group}/"): columns.pop(name)
+                for name in [*columns]
+                if name.startswith(f"{group}/")
+            }
+            for group in ("features", "truth")
+        }
+        single: dict[str, Any] = {**columns, **own, **kinds}
+        return Beats(cuff=cuff, waves=waves, **groups, **single)
 
-    def _by_part(self, rows: Indices) -> Iterator[tuple[int, Indices]]:
-        """Group rows by part: yields its number and positions in ``rows``."""
-        part = self._place[0][rows]
-        order = np.argsort(part, kind="stable")
-        ends = np.flatnonzero(np.diff(part[order])) + 1
-        for places in np.split(order, ends):
-            if len(places):
-                yield int(part[places[0]]), places
+    def _rows_of(self, rows: Indices) -> "pa.Table":
+        """Return rows of the manifest, in that order."""
+        import pyarrow.parquet as pq
+
+        from capnet.data.store_part import CHUNK
+
+        groups, place = np.unique(rows // CHUNK, return_inverse=True)
+        with _reading(self.path), pq.ParquetFile(self.path / _BEATS[0]) as file:
+            table = file.read_row_groups(groups.tolist(), use_threads=False)
+        return table.take(place * CHUNK + rows % CHUNK)
+
+    def _kind(self, table: "pa.Table", name: str) -> str:
+        found = sorted(table.column(name).unique().to_pylist())
+        if len(found) > 1:
+            msg = (
+                f"the rows are of {name} {found}, which may not be pooled; choose with "
+                f"domain=..., or with rows=manifest[{name!r}] == {found[0]!r}."
+            )
+            raise ShapeError(msg)
+        return str(found[0])
+
+    def _take(self, folder: str, name: str, rows: Indices) -> np.ndarray:
+        import zarr
+
+        self.verify(f"{folder}/{name}/")
+        with _reading(self.path):
+            array: Any = zarr.open_array(self.path / folder / name, mode="r")
+            answer: np.ndarray = array.oindex[rows] if len(rows) else array[:0]
+        if np.isinf(answer).any():  # how zarr reads a file that is gone
+            msg = f"{self.path / folder / name} has lost files. Build the store again."
+            raise RecordError(msg)
+        return answer
 
     def arrays(
         self, channels: Sequence[str], rows: np.ndarray | None = None
@@ -635,15 +598,20 @@ class BeatStore:
             rows: See `rows`.
 
         Raises:
-            RecordError: If the store has no such channel, or a part is damaged.
+            RecordError: If the store has no such channel, or is damaged.
         """
-        self._check_channels(channels)
+        unknown = [name for name in channels if name not in self.channels]
+        if unknown or not channels:
+            msg = (
+                f"channels {[*channels]} were asked for; the store {self.path} has "
+                f"{', '.join(self.channels)}."
+            )
+            raise RecordError(msg)
         chosen = self.rows(rows)
         shape = (len(chosen), len(channels), N_POINTS)
         answer = np.empty(shape, dtype=np.float32)
-        for number, places in self._by_part(chosen):
-            inside = self._place[1][chosen[places]]
-            answer[places] = self._part(number).waves(inside, channels)
+        for place, name in enumerate(channels):
+            answer[:, place] = self._take(_BEATS[1], name, chosen)
         return answer
 
     def batches(
@@ -676,11 +644,11 @@ class BeatStore:
             The batches; with torch, ``torch.from_numpy(batch.waves)``.
 
         Raises:
-            RecordError: If there is no such channel or column, or a part is damaged.
+            RecordError: If there is no such channel or column, or the store is damaged.
             ShapeError: If the batch or a row is impossible.
         """
         chosen = self.rows(rows)
-        self._check_channels(channels)
+        self.arrays(channels, chosen[:0])  # says what there is
         if batch < 1:
             msg = f"batches of {batch} rows; wanted at least 1."
             raise ShapeError(msg)
@@ -710,40 +678,60 @@ class BeatStore:
             raise RecordError(msg)
         return frame.to_numpy(dtype=np.float64)
 
-    @cached_property
-    def channels(self) -> list[str]:
-        """Names of all waves, the PPG first."""
-        import pyarrow.parquet as pq
-
-        self._check(self.path / _MANIFEST, self._manifest_hash)
-        names = pq.read_schema(self.path / _MANIFEST).names
-        return [n.removeprefix("has_") for n in names if n.startswith("has_")]
-
-    def _check_channels(self, channels: Sequence[str]) -> None:
-        unknown = [name for name in channels if name not in self.channels]
-        if unknown or not channels:
-            msg = (
-                f"channels {[*channels]} were asked for; the store {self.path} has "
-                f"{', '.join(self.channels)}."
-            )
-            raise RecordError(msg)
-
-    def windows(self) -> Iterator[tuple[str, str, WindowRows]]:
+    def windows(self) -> Iterator[tuple[str, str, "WindowRows"]]:
         """Give the windows of 8 s of one source after the other, where there are any.
 
         Yields:
             Subject, domain and windows.
+
+        Raises:
+            RecordError: If the store is damaged.
         """
-        for number in range(len(self._keys)):
-            part = self._part(number)
-            rows = part.windows()
-            if rows is not None and len(part):
-                subject = str(part.columns(np.arange(1))["subject"][0])
-                yield subject, part.about["domain"], rows
+        import pyarrow.parquet as pq
+
+        from capnet.data.window_rows import WindowRows
+
+        types = self._types["windows"]
+        if not types:
+            return
+        self.verify(_WINDOWS[0])
+        with _reading(self.path):
+            table = pq.read_table(self.path / _WINDOWS[0], use_threads=False)
+        source = np.array(table.column("source").to_pylist())
+        for rows in np.split(
+            np.arange(len(source)), np.flatnonzero(source[1:] != source[:-1]) + 1
+        ):
+            some = table.take(rows)
+            columns = {n: _typed(some.column(n), types[n]) for n in table.column_names}
+            reason = {
+                n.removeprefix("reason/"): v
+                for n, v in columns.items()
+                if n.startswith("reason/")
+            }
+            waves = {
+                n: self._take(_WINDOWS[1], n, rows).astype(types[n]) for n in reason
+            }
+            subject, domain = columns["subject"], str(columns["domain"][0])
+            found = WindowRows(subject, columns["start"], waves, reason)
+            yield str(subject[0]), domain, found
 
     def __repr__(self) -> str:
         return (
-            f"BeatStore({len(self)} beats of {len(self.subjects)} subjects in "
-            f"{len(self._keys)} parts, domains {', '.join(self.domains)}, channels "
-            f"{', '.join(self.channels)}: {self.path})"
+            f"BeatStore({len(self)} beats of {len(self.subjects)} subjects, domains "
+            f"{', '.join(self.domains)}, channels {', '.join(self.channels)}: "
+            f"{self.path})"
         )
+
+
+def _typed(column: "pa.ChunkedArray", kind: str) -> np.ndarray:
+    """Return a column as the source had it."""
+    if np.dtype(kind).kind == "U":
+        return np.array(column.to_pylist(), dtype=kind)
+    plain: np.ndarray = column.to_numpy().astype(kind)
+    return plain
+
+
+def _batch(rows: Indices, waves: np.ndarray, table: np.ndarray) -> Batch:
+    mask = np.isfinite(waves)
+    waves[~mask] = 0.0
+    return Batch(rows, waves, mask, table[rows])

@@ -1,7 +1,8 @@
 """Public data sets: what they hold, under which licence, and where the files are.
 
-Nothing is fetched by looking here; `capnet.data.download` does that when it is called.
-A checksum stands here only where a source gives it; the others are None.
+Nothing is fetched by looking here; `capnet.data.downloads` does that when it is called.
+What stands here was read on the page, in the paper or in the documentation that the
+entry names; what was not found there is told as not known here, and a checksum is None.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ class DataFile:
             source that we know gives one.
         holds: What is in it.
         needed: Whether the reader needs it.
+        packed: Whether it is an archive that has to be unpacked to be read.
     """
 
     name: str
@@ -37,6 +39,7 @@ class DataFile:
     checksum: str | None
     holds: str
     needed: bool = True
+    packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class DataSet:
     """Facts of one data set.
 
     Attributes:
-        name: Short, as `capnet.data.download.download` wants it.
+        name: Short, as `capnet.data.downloads.download` wants it.
         title: Its own.
         people: How many, and who.
         channels: What was recorded, at which rate, in which unit.
@@ -58,7 +61,7 @@ class DataSet:
         doi: Of the data, or of the paper where the data have none.
         url: Its page.
         reads: How `capnet.read_record` reads it.
-        files: What can be fetched by `capnet.data.download.download`.
+        files: What can be fetched by `capnet.data.downloads.download`.
     """
 
     name: str
@@ -92,10 +95,10 @@ _PWDB: Final = DataSet(
         "one beat at 13 sites: pressure (mmHg), flow velocity (m/s), area (m2), PPG "
         "(no unit), 500 Hz"
     ),
-    size="44 GB; 0.25 GB are needed",
+    size="44.3 GB; 0.25 GB are needed",
     reference_type="simulated",
     reference="pressure at the root of the aorta, simulated",
-    licence="see its Zenodo record; others quote ODC PDDL",
+    licence="not known here, see its Zenodo record (others quote ODC PDDL 1.0)",
     access="open",
     citation=(
         "Charlton et al., Modelling arterial pulse waves in healthy ageing, Am J "
@@ -152,19 +155,23 @@ _PWDB: Final = DataSet(
 _VITALDB: Final = DataSet(
     name="vitaldb",
     title="VitalDB, a high-fidelity multi-parameter vital signs database",
-    people="6,388 operations at Seoul National University Hospital",
+    people="6,388 operations (not of the heart) at Seoul National University Hospital",
     channels=(
         "`SNUADC/ECG_II` (mV), `SNUADC/PLETH` (no unit), `SNUADC/ART` (radial line, "
         "mmHg), in some `SNUADC/FEM` (femoral line, mmHg), 500 Hz; numbers of the "
         "monitor, among them cuff pressures (`Solar8000/NIBP_SBP`)"
     ),
-    size="some 10 MB an operation",
+    size="not known here",
     reference_type="none",
     reference=(
         "no aortic catheter. `FEM` is a femoral line: a second peripheral site, not "
         "the aorta, and capnet never takes it for one"
     ),
-    licence="CC BY-NC-SA 4.0 as PulseDB quotes it; read its agreement",
+    licence=(
+        "its site asks everybody to accept its Data Use Agreement; others quote "
+        "CC BY-NC-SA 4.0 for that, and CC BY 4.0 for its copy on PhysioNet "
+        "(doi:10.13026/czw8-9p62): ask before any use that is not research"
+    ),
     access="agreement",
     citation=(
         "Lee et al., VitalDB, a high-fidelity multi-parameter vital signs database in "
@@ -195,17 +202,19 @@ _MIMIC3: Final = DataSet(
     name="mimic3wdb",
     title="MIMIC-III Waveform Database Matched Subset",
     people="22,317 records of 10,282 patients in intensive care",
-    channels="ECG (mV), PLETH (no unit), ABP or ART (line, mmHg), RESP, 125 Hz",
-    size="terabytes; fetch single records",
+    channels=(
+        "mostly ECG (mV), PLETH (no unit), ABP or ART (line, mmHg), RESP, 125 Hz"
+    ),
+    size="not known here; fetch single records",
     reference_type="none",
     reference=(
-        "no documented catheter in the ascending aorta. The site of `ABP` is not told "
-        "(mostly radial). A few records name a channel `AOBP` or `Ao`: that is the "
-        "label of a plug, its site is not documented, and it may be a balloon pump. "
-        "`reference_type` stays none unless somebody who knows says otherwise. Delays "
-        "between channels may change by up to 500 ms within a record"
+        "no documented catheter in the ascending aorta, and the site of `ABP` is not "
+        "told. Where a record names a channel `AOBP` or `Ao`, that is the label of a "
+        "plug, not a documented site: `reference_type` stays none unless somebody who "
+        "knows says otherwise. Channels may be apart by a changing delay of up "
+        "to 500 ms (archive.physionet.org/physiobank/database/mimic3wdb)"
     ),
-    licence="ODbL 1.0",
+    licence="open access on PhysioNet; which licence: see its page",
     access="open",
     citation=(
         "Moody et al., MIMIC-III Waveform Database Matched Subset (version 1.0), "
@@ -224,10 +233,10 @@ _MIMIC4: Final = DataSet(
         "ECG at about 250 Hz (mV), Pleth (no unit) and ABP (mmHg) at about 125 Hz, "
         "Resp at about 62.5 Hz; numbers of the monitor"
     ),
-    size="hundreds of MB a record",
+    size="not known here; fetch single records",
     reference_type="none",
     reference="no aortic catheter; the site of `ABP` is not told",
-    licence="ODbL 1.0",
+    licence="open access on PhysioNet; which licence: see its page",
     access="open",
     citation=(
         "Moody et al., MIMIC-IV Waveform Database (version 0.1.0), PhysioNet (2022)"
@@ -242,10 +251,10 @@ _PULSEDB: Final = DataSet(
     title="PulseDB",
     people="5,361 patients out of MIMIC-III and VitalDB, 5,245,454 pieces of 10 s",
     channels="ECG, PPG (scaled to 0-1 in version 1) and ABP (mmHg), 125 Hz",
-    size="hundreds of GB",
+    size="248 GB (MIMIC 136, VitalDB 77.4, and subsets)",
     reference_type="none",
-    reference="no aortic catheter; ABP is that of its two sources, mostly radial",
-    licence="ODbL 1.0 (the part from MIMIC), CC BY-NC-SA 4.0 (that from VitalDB)",
+    reference="no aortic catheter; ABP is that of its two sources",
+    licence="none is told in its repository; those of its two sources bind",
     access="account",
     citation=(
         "Wang et al., PulseDB: A large, cleaned dataset based on MIMIC-III and VitalDB "
@@ -260,12 +269,12 @@ _PULSEDB: Final = DataSet(
 _BIDMC: Final = DataSet(
     name="bidmc",
     title="BIDMC PPG and Respiration Dataset",
-    people="53 patients in intensive care, 8 minutes each",
-    channels="ECG (mV), PLETH (no unit), RESP, 125 Hz; no arterial pressure in most",
+    people="53 recordings of 8 minutes of adults in intensive care",
+    channels="ECG (mV), PLETH (no unit), RESP, 125 Hz; numbers of the monitor, 1 Hz",
     size="0.2 GB",
     reference_type="none",
     reference="no aortic catheter; for quality, heart rate and breathing",
-    licence="ODC-By 1.0",
+    licence="others quote ODC-By 1.0; see its page",
     access="open",
     citation=(
         "Pimentel et al., Toward a robust estimation of respiratory rate from pulse "
@@ -281,22 +290,23 @@ _BIDMC: Final = DataSet(
             "bidmc-ppg-and-respiration-dataset-1.0.0.zip",
             None,
             "all of it",
+            packed=True,
         ),
     ),
 )
 
 _PERFORM: Final = DataSet(
     name="mimic_perform",
-    title="MIMIC PERform",
+    title="MIMIC PERform AF",
     people=(
-        "200 patients of MIMIC-III (half of them newborn) for training, 200 for "
-        "testing; 19 with and 16 without atrial fibrillation"
+        "35 adults in intensive care (MIMIC-III), 20 minutes each: 19 with and 16 "
+        "without atrial fibrillation"
     ),
-    channels="ECG (mV), PPG (no unit), RESP, 125 Hz, 10 to 20 minutes",
-    size="0.1 GB a file",
+    channels="PPG (no unit), ECG (mV), RESP, 125 Hz",
+    size="27.2 and 23.2 MB",
     reference_type="none",
     reference="no aortic catheter; for finding beats",
-    licence="that of MIMIC-III, ODbL 1.0; see LICENSE in each archive",
+    licence="not known here, see its Zenodo record; the waves are of MIMIC-III",
     access="open",
     citation=(
         "Charlton et al., Detecting beats in the photoplethysmogram: benchmarking "
@@ -309,12 +319,14 @@ _PERFORM: Final = DataSet(
         _zenodo(
             *(6807403, "mimic_perform_af_csv.zip", "df323c2be9db41589b5011ac9efb54ca"),
             "19 people with atrial fibrillation",
+            packed=True,
         ),
         _zenodo(
             6807403,
             "mimic_perform_non_af_csv.zip",
             "84d5ad5e9fe94e83b40d6dbd36e4210e",
             "16 people without",
+            packed=True,
         ),
     ),
 )
@@ -324,13 +336,13 @@ _CUFFLESS: Final = DataSet(
     title="Cuff-Less Blood Pressure Estimation (UCI)",
     people="12,000 pieces out of MIMIC-II; which are of one patient is not told",
     channels="PPG (no unit), ABP (mmHg), ECG (no unit), 125 Hz",
-    size="a few GB",
+    size="not known here",
     reference_type="none",
     reference=(
         "no aortic catheter, and no subjects: **no split by person is possible**, so "
         "that no error on it can be believed. Listed so that nobody takes it by mistake"
     ),
-    licence="CC BY 4.0 as UCI says; MIMIC-II is ODbL",
+    licence="not known here, see its page (others quote CC BY 4.0)",
     access="open",
     citation=(
         "Kachuee et al., Cuff-less high-accuracy calibration-free blood pressure "
@@ -403,7 +415,8 @@ def catalog_markdown() -> str:
     rows += ["", "| file | holds | checksum |", "|---|---|---|"]
     for entry in CATALOG.values():
         for file in entry.files:
-            what = file.holds if file.needed else f"{file.holds} (not needed)"
+            more = "; is unpacked" if file.packed else ""
+            what = f"{file.holds}{more if file.needed else ' (not needed)'}"
             told = f"`{file.checksum}`" if file.checksum else "none is published"
             rows.append(
                 f"| [`{entry.name}/{file.name}`]({file.url}) | {what} | {told} |"

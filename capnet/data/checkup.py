@@ -9,7 +9,7 @@ import io
 import json
 import math
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 
 from capnet.data.clinic_folder import (
     ClinicFolder,
+    joined,
     monitor_beats,
     open_clinic,
     with_pullback,
@@ -28,9 +29,8 @@ from capnet.data.clinic_manifest import (
     Level,
     ManifestRow,
     Problem,
-    is_femoral,
 )
-from capnet.data.references import Change, Pullback, pullback
+from capnet.data.references import Change, Pullback, arrival, pullback
 from capnet.errors import CapnetError
 from capnet.records import CHANNEL_NAMES, Beats, Record
 from capnet.signal.line import abp_verdict
@@ -57,6 +57,12 @@ MEAN_OFF: Final = 10.0
 
 DBP_OFF: Final = 12.0
 """mmHg, likewise of the diastolic pressures."""
+
+LEAD: Final = (0.015, 0.0)
+"""s by which the pulse reaches the aorta before the arm, at least: in the same beats,
+and minutes apart, when the heart may take another time to open the valve. Stiff 40 cm
+take 30 ms, of which a fluid-filled catheter hides half; a femoral line, whatever it is
+called, comes within 25 ms of the radial artery."""
 
 CUFF_OFF: Final = 30.0
 """mmHg by which a cuff's SBP or DBP may differ from those of an arterial line; cuffs
@@ -120,6 +126,9 @@ class RecordCheck:
         referenced: Accepted beats with an aortic wave.
         pressures: SBP, DBP, MAP, mmHg, by line: ``abp``, ``aortic``, ``femoral``.
         change: Between reference and pulse, where they are minutes apart.
+        unlabelled: Why no beat has a reference; empty where some have, or where the
+            clinic has none.
+        start_min: When it began, min on the clock of the visit.
     """
 
     row: int
@@ -136,9 +145,11 @@ class RecordCheck:
     referenced: int = 0
     pressures: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     change: Change | None = None
+    unlabelled: str = ""
+    start_min: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checkup:
     """What was found in a clinic's folder.
 
@@ -146,11 +157,14 @@ class Checkup:
         settings: What clinic.json says; None where it cannot be read.
         records: One a row of manifest.csv.
         problems: All of them, errors first.
+        beats: Everybody's, as `capnet.data.clinic_folder.clinic_beats` has them but
+            without raw windows; None where there are none.
     """
 
     settings: ClinicSettings | None
     records: tuple[RecordCheck, ...]
     problems: tuple[Problem, ...]
+    beats: Beats | None = field(default=None, repr=False)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -262,12 +276,17 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What is kept of a recording until all are seen."""
+    """What is kept of a recording until all are seen.
+
+    Attributes:
+        arm: When the pulse reaches the arterial line, s after the R peak.
+    """
 
     check: RecordCheck
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
     beats: Beats | None = None
     pullback: Pullback | None = None
+    arm: float = math.nan
 
 
 class _Notes:
@@ -353,8 +372,7 @@ def check_clinic(
     seen = []
     for done, row in enumerate(folder.rows, start=1):
         if row.number in lost:
-            empty = RecordCheck(row.number, row.subject, row.role, row.record)
-            seen.append(_Seen(empty, ()))
+            seen.append(_Seen(_unread(row)))
         else:
             notes = _Notes(row, folder)
             seen.append(_look_at(folder, row, notes, look))
@@ -367,7 +385,11 @@ def check_clinic(
     problems += _same_signals(folder, seen)
     problems += _whole(folder, seen)
     checks = tuple(replace(s.check, file=folder.told(s.check.file)) for s in seen)
-    return Checkup(folder.settings, checks, _sorted(problems))
+    order = {who: at for at, who in enumerate(folder.subjects)}
+    people = sorted(seen, key=lambda s: order[s.check.subject])
+    tables = [s.beats for s in people if s.beats is not None]
+    beats = joined(tables) if tables else None
+    return Checkup(folder.settings, checks, _sorted(problems), beats)
 
 
 def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
@@ -383,12 +405,11 @@ def _look_at(
     look: Callable[[Record, Beats | None, ManifestRow], None] | None,
 ) -> _Seen:
     """Read one recording and judge it by itself."""
-    empty = RecordCheck(row.number, row.subject, row.role, row.record)
     try:
         record = folder.record(row)
     except CapnetError as error:
         notes.refused(error)
-        return _Seen(empty, ())
+        return _Seen(_unread(row))
     files = tuple(
         digest
         for name, digest in record.files.items()
@@ -396,31 +417,42 @@ def _look_at(
     )
     longest = max(s.start + s.duration for s in record.channels.values())
     made = replace(
-        empty,
+        _unread(row),
         minutes=longest / 60.0,
         channels=tuple(_channels(record, row, folder.settings, notes)),
         cuffs=len(row.cuffs),
     )
-    beats, mean = None, None
+    beats, mean, arm = None, None, math.nan
     try:
         if row.role == "reference":
-            mean = pullback(record, aortic=_aortic(record))
+            mean = pullback(record, aortic="aortic")
             wave = mean.wave
             levels = (float(wave.max()), float(wave.min()), mean.mean)
             made = replace(made, pressures={"aortic": levels})
         else:
             beats, made = _monitor(folder.settings, record, made, notes)
+            arm = _arm(record)
+            if folder.settings.simultaneous and made.referenced:
+                _hold_arrivals(arrival(record, "aortic"), arm, notes, at_once=True)
     except CapnetError as error:
         notes.refused(error)
     if look is not None:
         look(record, beats, row)
-    return _Seen(made, files, beats, mean)
+    return _Seen(made, files, beats, mean, arm)
 
 
-def _aortic(record: Record) -> str:
-    if "aortic" not in record.channels:
-        record.signal("aortic")  # says what there is
-    return "aortic"
+def _unread(row: ManifestRow) -> RecordCheck:
+    return RecordCheck(
+        row.number, row.subject, row.role, row.record, start_min=row.start_min
+    )
+
+
+def _arm(record: Record) -> float:
+    """When the pulse reaches a usable arterial line, s after the R peak."""
+    name = record.find("abp")
+    if name is None or abp_verdict(record, abp=name):
+        return math.nan
+    return arrival(record, name)
 
 
 def _channels(
@@ -553,12 +585,13 @@ def _monitor(
     settings: ClinicSettings, record: Record, made: RecordCheck, notes: _Notes
 ) -> tuple[Beats | None, RecordCheck]:
     """Cut a monitor's recording, and hold its pressures against each other."""
-    parts = [*monitor_beats(record, settings)]
+    found = monitor_beats(record, settings)  # raw windows of a day are a gigabyte
+    parts = [part.replace(raw=None, start=None, stop=None) for part in found]
     if not parts:
         way = "Correct the names of its channels, or take the row out."
         notes.add("error", "no heart beat was found.", way)
         return None, made
-    beats = Beats.concatenate(parts).replace(raw=None, start=None, stop=None)
+    beats = Beats.concatenate(parts)
     good = beats.accepted
     reasons = Counter(beats.reason[~good].tolist())
     lines = {
@@ -580,6 +613,8 @@ def _monitor(
         referenced=int((good & known).sum()),
         pressures=levels,
     )
+    if settings.simultaneous and not made.referenced:
+        made = replace(made, unlabelled="no accepted beat has a plausible aortic wave")
     if not good.any():
         told = ", ".join(f"{n} {why}" for why, n in reasons.most_common(3))
         what = f"none of {len(beats)} beats was accepted ({told})."
@@ -588,7 +623,7 @@ def _monitor(
         what = f"{100 * good.mean():.0f} % of {len(beats)} beats were accepted."
         notes.add("warning", what, "Look at the picture; take a cleaner part.")
     if settings.simultaneous and good.any() and not made.referenced:
-        what = "no accepted beat has a plausible aortic wave."
+        what = f"{made.unlabelled}."
         notes.add("error", what, "Look at the picture.", channel="aortic")
     _hold_lines(levels, notes, at_once=True)
     _hold_cuffs(record, levels.get("abp"), settings, notes)
@@ -625,6 +660,19 @@ def _hold_lines(
         notes.add("warning", what, "See damping and level.", channel="aortic")
 
 
+def _hold_arrivals(aorta: float, arm: float, notes: _Notes, *, at_once: bool) -> None:
+    """Hold the arrival of the pulse in the aorta against that at the arm."""
+    least = LEAD[0 if at_once else 1]
+    if arm - aorta < least:
+        what = (
+            f"the pulse comes {1e3 * aorta:.0f} ms after the R peak, at the arm after "
+            f"{1e3 * arm:.0f} ms; wanted it {1e3 * least:.0f} ms or more earlier in "
+            "the aorta."
+        )
+        way = "See whether it is a femoral line, which is never a reference."
+        notes.add("error" if at_once else "warning", what, way, channel="aortic")
+
+
 def _hold_cuffs(
     record: Record,
     line: tuple[float, float, float] | None,
@@ -658,26 +706,26 @@ def _with_pullbacks(
     answer, problems = [], []
     rows = {row.number: row for row in folder.rows}
     for s in seen:
-        mine = means.get(s.check.subject)
-        if s.beats is None or mine is None or mine.pullback is None:
+        if s.beats is None:
             answer.append(s)
             continue
-        notes = _Notes(rows[s.check.row], folder)
-        person = with_pullback(s.beats, mine.pullback, folder.settings.reference_type)
-        known = np.isfinite(np.asarray(person.beats.reference)).all(axis=1)
-        check = replace(
-            s.check,
-            change=person.change,
-            referenced=int((known & person.beats.accepted).sum()),
-        )
-        if person.reason:
-            what = f"there is no reference for this pulse: {person.reason}."
-            way = "Take a pulse closer to the pullback; until then no label."
-            notes.add("warning", what, way)
-        levels = {**s.check.pressures, **mine.check.pressures}
-        _hold_lines(levels, notes, at_once=False)
-        problems += notes.found
-        answer.append(replace(s, check=check, beats=person.beats))
+        mine = means.get(s.check.subject)
+        mean = None if mine is None else mine.pullback
+        beats, change = with_pullback(s.beats, mean, folder.settings.reference_type)
+        good = int(beats.accepted.sum()) * (not change.reason)
+        check = replace(s.check, referenced=good, unlabelled=change.reason)
+        if mine is not None and mean is not None:
+            check = replace(check, change=change)
+            notes = _Notes(rows[s.check.row], folder)
+            if change.reason:
+                what = f"there is no reference for this pulse: {change.reason}."
+                way = "Take a pulse closer to the pullback; until then no label."
+                notes.add("warning", what, way)
+            levels = {**s.check.pressures, **mine.check.pressures}
+            _hold_lines(levels, notes, at_once=False)
+            _hold_arrivals(mean.arrival, s.arm, notes, at_once=False)
+            problems += notes.found
+        answer.append(replace(s, check=check, beats=beats))
     return answer, problems
 
 
@@ -731,15 +779,14 @@ def _whole(folder: ClinicFolder, seen: Sequence[_Seen]) -> Iterator[Problem]:
             "Correct what stands above, or say reference_type 'none'.",
         )
     words = {w.lower() for names in CHANNEL_NAMES.values() for w in names}
-    kinds: dict[str, list[int]] = defaultdict(list)
-    for s in seen:
-        for c in s.check.channels:
-            if is_femoral(c.name) and settings.reference_type == "none":
-                kinds["femoral"].append(s.check.row)
-            if c.name.strip(" ,;:").lower() not in words:
-                kinds["unknown"].append(s.check.row)
-    if kinds["unknown"]:
-        n = len(set(kinds["unknown"]))
+    unknown = {
+        s.check.row
+        for s in seen
+        for c in s.check.channels
+        if c.name.strip(" ,;:").lower() not in words
+    }
+    if unknown:
+        n = len(unknown)
         yield Problem(
             *("warning", "clinic.json", f"{n} recordings hold channels of no use."),
             "Teach their names in clinic.json, or leave them.",

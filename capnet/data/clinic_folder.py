@@ -7,8 +7,9 @@ people are stays in the folder: they get pseudonyms at the door.
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClinicFolder",
-    "PersonBeats",
     "clinic_beats",
+    "joined",
     "monitor_beats",
     "open_clinic",
     "person_beats",
@@ -61,6 +62,11 @@ CUFF_EVERY: Final = 120.0
 _VIRTUAL: Final = re.compile(r"virtual-[a-z0-9.-]{1,40}")
 _NOBODY: Final = bytes(32)
 """Key for the name of a record, which the pseudonym of the manifest replaces."""
+
+_LONG: Final = 4
+_APART: Final = (r"(?<![^\W_])", r"(?![^\W_])")
+"""Letters from which on a subject is looked for inside words, too: initials are part of
+many words."""
 
 _TOLD: Final = 5
 """Errors that one message repeats."""
@@ -92,11 +98,18 @@ class ClinicFolder:
         return [r for r in self.rows if (r.subject, r.role) == (subject, role)]
 
     def told(self, text: str) -> str:
-        """Return a text without the folder's place and what it calls its people."""
+        """Return a text without the folder's place and what it calls its people.
+
+        A running number of up to three digits tells nobody anything, and messages have
+        numbers of their own; it stays.
+        """
         text = text.replace(f"{self.root}/", "").replace(str(self.root), "")
         for word in sorted(self.spoken, key=len, reverse=True):
-            if len(word) > 1:
-                text = re.sub(re.escape(word), "<subject>", text, flags=re.IGNORECASE)
+            if len(word) < 2 or (len(word) < _LONG and word.isdigit()):
+                continue
+            before, after = _APART if len(word) < _LONG else ("", "")
+            found = f"{before}{re.escape(word)}{after}"
+            text = re.sub(found, "<subject>", text, flags=re.IGNORECASE)
         return text
 
     def record(self, row: ManifestRow) -> Record:
@@ -244,22 +257,6 @@ def read_clinic(root: str | Path, *, key: bytes | None = None) -> ClinicFolder:
 # Beats
 
 
-@dataclass(frozen=True, eq=False)
-class PersonBeats:
-    """One person's beats.
-
-    Attributes:
-        beats: With references where the clinic has them, NaN where this person has
-            none.
-        change: Between reference and pulse, where they are minutes apart.
-        reason: Why this person has no reference; empty where there is one.
-    """
-
-    beats: Beats
-    change: Change | None = None
-    reason: str = ""
-
-
 def calibrated(record: Record, settings: ClinicSettings) -> Record:
     """Give a record its pressure readings, where the arterial line stands in for them.
 
@@ -318,17 +315,22 @@ def _line(record: Record, beats: Beats, name: str | None) -> BeatWaves:
     return simultaneous_waves(record, beats, aortic=name)
 
 
-def person_beats(folder: ClinicFolder, subject: str) -> PersonBeats:
+def person_beats(folder: ClinicFolder, subject: str) -> Beats:
     """Read one person's recordings and cut them into beats.
 
     Args:
         folder: The clinic.
         subject: Pseudonym.
 
+    Returns:
+        With references where the clinic has them, NaN where there is none. Each
+        recording of a pulse is held against the reference by itself.
+
     Raises:
         CapnetError: If a recording is refused; the message names the row.
     """
     settings = folder.settings
+    mean = _pullback(folder, subject) if settings.simultaneous is False else None
     parts: list[Beats] = []
     for row in folder.of(subject, "monitor"):
         record = folder.record(row)
@@ -343,47 +345,45 @@ def person_beats(folder: ClinicFolder, subject: str) -> PersonBeats:
                 "the row, or correct the names of its channels."
             )
             raise RecordError(msg)
-        parts += found
-    beats = Beats.concatenate(parts)
-    beats = beats.replace(beat=np.arange(len(beats)))
-    if settings.reference_type == "none":
-        return PersonBeats(beats)
-    if settings.simultaneous:
-        known = np.isfinite(np.asarray(beats.reference)).all(axis=1)
-        lacking = "no beat has a plausible aortic wave"
-        reason = "" if (known & beats.accepted).any() else lacking
-        return PersonBeats(beats, reason=reason)
-    return _with_pullback(folder, subject, beats)
+        beats = Beats.concatenate(found)
+        if settings.simultaneous is False:
+            beats, _ = with_pullback(beats, mean, settings.reference_type)
+        parts.append(beats)
+    return _numbered(Beats.concatenate(parts))
 
 
-def _with_pullback(folder: ClinicFolder, subject: str, beats: Beats) -> PersonBeats:
+def _pullback(folder: ClinicFolder, subject: str) -> Pullback | None:
     rows = folder.of(subject, "reference")
     if not rows:
-        return PersonBeats(beats, reason="there is no reference recording")
+        return None
     record = folder.record(rows[0])
     try:
-        if "aortic" not in record.channels:
-            record.signal("aortic")
-        mean = pullback(record, aortic="aortic")
+        return pullback(record, aortic="aortic")
     except CapnetError as error:
         msg = folder.told(f"manifest.csv, row {rows[0].number}: {error}")
         raise type(error)(msg) from error
-    return with_pullback(beats, mean, folder.settings.reference_type)
 
 
-def with_pullback(beats: Beats, mean: Pullback, kind: ReferenceType) -> PersonBeats:
-    """Give a person's beats the mean aortic beat of a pullback, if it is near enough.
+def with_pullback(
+    beats: Beats, mean: Pullback | None, kind: ReferenceType
+) -> tuple[Beats, Change]:
+    """Give beats the mean aortic beat of a pullback, if it is near enough.
 
     Args:
-        beats: Of one person.
-        mean: Of the same person's pullback.
+        beats: Of one recording.
+        mean: Of the same person's pullback; None without.
         kind: What kind of truth it is.
+
+    Returns:
+        The beats, and what changed between reference and pulse.
     """
-    change = change_between(mean, beats)
-    wave = np.full_like(mean.wave, np.nan) if change.reason else mean.wave
-    waves = np.tile(wave, (len(beats), 1))
-    made = with_references(beats, waves, kind, simultaneous=False)
-    return PersonBeats(made, change, change.reason)
+    waves: BeatWaves = np.full((len(beats), N_POINTS), np.nan)
+    change = Change(math.nan, math.nan, math.nan, "there is no reference recording")
+    if mean is not None:
+        change = change_between(mean, beats)
+        if not change.reason:
+            waves = np.tile(mean.wave, (len(beats), 1))
+    return with_references(beats, waves, kind, simultaneous=False), change
 
 
 def clinic_beats(folder: ClinicFolder) -> Beats:
@@ -395,14 +395,23 @@ def clinic_beats(folder: ClinicFolder) -> Beats:
     Raises:
         CapnetError: If a recording is refused; the message names the row.
     """
-    parts = [person_beats(folder, subject).beats for subject in folder.subjects]
-    return tidy(Beats.concatenate(parts))
+    return joined([person_beats(folder, subject) for subject in folder.subjects])
 
 
-def tidy(beats: Beats) -> Beats:
-    """Leave out waves that nobody has."""
+def joined(parts: Sequence[Beats]) -> Beats:
+    """Put tables of beats together, and leave out waves that nobody has."""
+    beats = _numbered(Beats.concatenate(parts))
     known = {k: v for k, v in beats.waves.items() if np.isfinite(v).any()}
     return beats.replace(waves=known)
+
+
+def _numbered(beats: Beats) -> Beats:
+    """Count the beats of each person through all of their recordings."""
+    number = np.empty(len(beats), dtype=np.int64)
+    for subject in beats.subjects:
+        mine = np.flatnonzero(beats.subject == subject)
+        number[mine] = np.arange(len(mine))
+    return beats.replace(beat=number)
 
 
 def sources_of(folder: ClinicFolder) -> "list[Source]":
@@ -421,7 +430,7 @@ def sources_of(folder: ClinicFolder) -> "list[Source]":
 
     def beats_of_person(subject: str) -> Callable[[], Iterator[Beats]]:
         def made() -> Iterator[Beats]:
-            yield person_beats(folder, subject).beats
+            yield person_beats(folder, subject)
 
         return made
 

@@ -6,6 +6,7 @@ subject, unknown columns, licence and notes) is never repeated in a message; nam
 subjects become pseudonyms before anything else sees them.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -15,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, Literal, Self, get_args
 
@@ -140,13 +142,13 @@ class ClinicSettings(BaseModel):
     @field_validator("names")
     @classmethod
     def _kinds(cls, names: Mapping[str, str]) -> Mapping[str, str]:
-        for given, kind in names.items():
+        for number, (given, kind) in enumerate(names.items(), start=1):
             if kind not in CHANNEL_NAMES:
                 known = ", ".join(CHANNEL_NAMES)
-                msg = f"channel {given[:40]!r} has no known kind; kinds are {known}"
+                msg = f"channel number {number} has no known kind; kinds are {known}"
                 raise ValueError(msg)
             if kind == "aortic" and is_femoral(given):
-                msg = f"channel {given[:40]!r} is a femoral line, which is not aortic"
+                msg = f"channel number {number} is a femoral line, which is not aortic"
                 raise ValueError(msg)
         return names
 
@@ -219,9 +221,11 @@ def _text(path: Path) -> tuple[str, Problem | None]:
         if size > _MOST_BYTES:
             what = f"it has {size} bytes; wanted at most {_MOST_BYTES}."
             return "", Problem("error", name, what, "Keep one row a recording.")
-        return path.read_bytes().decode("utf-8-sig"), None
+        content = path.read_bytes()
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16" if wide else "utf-8-sig"), None
     except UnicodeDecodeError as error:
-        what = f"byte {error.start} is not UTF-8."
+        what = f"byte {error.start} is not {error.encoding.upper()}."
         way = "Save it as 'CSV UTF-8' (spreadsheet) or in UTF-8 (editor)."
         return "", Problem("error", name, what, way)
     except FileNotFoundError:
@@ -296,7 +300,7 @@ _Parse = Callable[[str], Any]
 def _number(low: float, high: float, unit: str) -> _Parse:
     def parse(text: str) -> float:
         try:
-            value = float(text)
+            value = float(text.replace("_", " _"))  # 1_20 is no number
         except ValueError:
             msg = f"it is no number; wanted {low:g} to {high:g} {unit}"
             raise ValueError(msg) from None
@@ -325,6 +329,9 @@ def _name(text: str) -> str:
         raise ValueError(msg)
     return text
 
+
+_MARKS: Final = ",;\t"
+"""Between cells, as spreadsheets of different countries write them."""
 
 _DAY: Final = 86400.0
 COLUMNS: Final[Mapping[str, _Parse]] = {
@@ -373,7 +380,7 @@ def _sheet(path: Path, columns: Mapping[str, _Parse], needed: Sequence[str]) -> 
     if trouble is not None:
         return _Sheet([], [trouble])
     head = text.partition("\n")[0]
-    mark = ";" if ";" in head and "," not in head else ","
+    mark = max(_MARKS, key=head.count)
     try:
         lines = [
             *csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
@@ -385,6 +392,8 @@ def _sheet(path: Path, columns: Mapping[str, _Parse], needed: Sequence[str]) -> 
         what = f"it has {len(lines)} rows; wanted heads and up to {_MOST_ROWS} rows."
         return _Sheet([], [Problem("error", path.name, what, _SAVE)])
     heads = [head.strip().lower() for head in lines[0]]
+    while heads and not heads[-1]:  # a spreadsheet keeps columns that were emptied
+        heads.pop()
     problems = [*_bad_heads(path.name, heads, columns, needed)]
     if problems:
         return _Sheet([], problems)
@@ -392,12 +401,12 @@ def _sheet(path: Path, columns: Mapping[str, _Parse], needed: Sequence[str]) -> 
     for number, line in enumerate(lines[1:], start=2):
         if not any(cell.strip() for cell in line):
             continue
-        if len(line) != len(heads):
+        if any(cell.strip() for cell in line[len(heads) :]):
             what = f"the row has {len(line)} cells; wanted {len(heads)}."
             problems.append(Problem("error", path.name, what, _SAVE, row=number))
             continue
         found = {}
-        for head, cell in zip(heads, line, strict=True):
+        for head, cell in zip_longest(heads, line[: len(heads)], fillvalue=""):
             value = cell.strip()
             if not value:
                 if head in needed:
@@ -409,7 +418,7 @@ def _sheet(path: Path, columns: Mapping[str, _Parse], needed: Sequence[str]) -> 
                         )
                     )
                 continue
-            plain = value.replace(",", ".") if mark == ";" else value
+            plain = value if mark == "," else value.replace(",", ".")
             words = head in ("subject", "record", "reference_channel")
             try:
                 found[head] = columns[head](value if words else plain)

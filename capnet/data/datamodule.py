@@ -111,6 +111,21 @@ class TwoDomainDataModule(pl.LightningDataModule):
 
     Raises:
         ShapeError: If there is not one subject a row.
+
+    Example:
+        >>> import numpy as np
+        >>> who = np.array(["a", "a", "b"]), np.array(["x", "y", "y", "y"])
+        >>> data = TwoDomainDataModule(
+        ...     (torch.arange(3.0),),
+        ...     (torch.arange(4.0),),
+        ...     source_subject=who[0],
+        ...     target_subject=who[1],
+        ...     batch=(2, 1),
+        ...     seed=0,
+        ... )
+        >>> [(len(source), len(target)) for (source,), (target,) in
+        ...  data.train_dataloader()]
+        [(2, 1)]
     """
 
     def __init__(

@@ -6,21 +6,25 @@ Gain, offset and shifts of the samples then do not matter, and white noise matte
 little: the distance of two windows is about 0.4 of the noise over the signal. Raw
 samples give the window where they were kept; else the beat repeats itself at its own
 period. Candidates come from a tree of projected windows: a projection makes no distance
-larger. Every candidate is then verified in the clock of both recordings.
+larger. They are verified beat by beat in any order, and in the clock of both.
 
-Another recording of the same person is no duplicate, and no signal tells for certain:
-who knows of such people names them in ``groups=`` of `capnet.data.folds`.
+What cannot be told: a noisy copy of a few beats of 64 points. With 2 % of noise it is
+0.010 from its original, with 5 % 0.024, and of 9,600 virtual people two are 0.014 apart
+(of 400 made-up ones with three parameters, 0.002). Such pairs are ``possible``, unless
+age, cuff and reference decide. Nor can another recording of one person be told, nor
+one under another channel, nor an ECG: who knows of such names them in ``groups=`` of
+`capnet.data.folds`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from scipy.spatial import cKDTree
 
-from capnet.data.folds import merged
+from capnet.data.splits import merged
 from capnet.errors import ConfigError, RecordError, ShapeError
 from capnet.hemodynamics.cohort import Cohort
 from capnet.records import Beats, Record
@@ -33,7 +37,7 @@ from capnet.types import N_POINTS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Duplicates", "Pair", "find_duplicates", "virtual_neighbours"]
+__all__ = ["NEAR", "Duplicates", "Pair", "find_duplicates", "virtual_neighbours"]
 
 _STEP: Final = 1.0 / 32.0
 """s between the points of a window; nothing is left above 10 Hz."""
@@ -41,18 +45,30 @@ _POINTS: Final = 60
 _BEFORE: Final = 1
 """Points before the middle of the upstroke."""
 
+_LINES: Final = ("abp", "radial", "femoral", "aortic")
+"""Kinds of channels by which a record without a PPG is compared: the first it has."""
+
 _SLACK: Final = 4.0
 """Samples before a foot where the lowest point may be."""
 
-_SAME_RAW: Final = 0.01
-"""Distance of windows of raw samples up to which beats are one, whatever else is said
-of them: that of 30 dB of white noise. Among 9,600 virtual people of 25 to 45 with the
-mildest sensor, 46 million pairs, the nearest two are 0.022 apart."""
-_SAME_SHAPE: Final = 0.002
-"""The same of windows made of 64 points: copies of the numbers. There the nearest two
-are 0.014 apart, and made-up people of a few parameters anything."""
 _CONFIRMED: Final = 0.05
-"""Distance up to which they are one if all else that is known of both agrees."""
+"""Distance up to which beats are one if all else that is known of both agrees."""
+_SAME_RAW: Final = 0.014
+"""The same of raw samples, whatever else is said: that of 3 % of white noise. Among
+9,600 virtual people of 25 to 45 with the mildest sensor, 46 million pairs, the nearest
+two are 0.022 apart."""
+_SAME_SHAPE: Final = 0.01
+"""The same of 64 points, if nothing else is known or two thirds of it agree: that of
+2 % of white noise. There the nearest two are 0.014 apart."""
+_COPIED: Final = 0.002
+"""The same of 64 points if the rest contradicts: copies of the numbers. Made-up pulses
+of a few parameters can be as near as one likes."""
+_DOUBT: Final = 2.0
+"""Times `_SAME_RAW` or `_SAME_SHAPE` two are possibly one if nothing contradicts; once
+it if something does."""
+NEAR: Final = 0.1
+"""Standard deviations by which virtual neighbours differ at most."""
+
 _EIGHTHS: Final = 8
 _AGREE: Final = (1.0, 0.5, 0.5, *(0.75,) * _EIGHTHS)
 """By how much age (years), cuff SBP and DBP, and the reference's mean over each eighth
@@ -60,12 +76,14 @@ of the beat (mmHg) may differ."""
 _DURATION: Final = 0.005
 """And, relatively, the durations."""
 _LEAST: Final = 3
-"""Numbers that must be known of both."""
+"""Numbers that must be known of both to say anything."""
+_MATES: Final = 8
+"""Nearest beats of another among which a beat's mate is chosen."""
 _REACH: Final = 0.1
 """Projected distance up to which single beats of long recordings are looked for."""
-_ALIKE: Final = 0.15
+_ALIKE: Final = 0.12
 """Distance up to which many beats in a row may be one recording."""
-_OWN: Final = 0.5
+_OWN: Final = 1.0 / 3.0
 """They are one if they are this much nearer than beats that are not the same."""
 _MANY: Final = 8
 """Beats in a row that tell more than one."""
@@ -93,6 +111,9 @@ Values = Float[np.ndarray, " _"]
 Windows = Float[np.ndarray, "_ _"]
 Numbers = Float[np.ndarray, "_ _"]
 Rows = Int[np.ndarray, " _"]
+_Limits = tuple[float, float]
+"""Distance up to which beats are one where little is known beside, and against all
+else."""
 
 
 class Pair(NamedTuple):
@@ -123,10 +144,12 @@ class Duplicates:
 
     Attributes:
         pairs: Two names of one recording each.
+        possible: Pairs that may be one: to be looked at, and in no group.
         unseen: Subjects without a beat that could be compared.
     """
 
     pairs: tuple[Pair, ...]
+    possible: tuple[Pair, ...]
     unseen: tuple[str, ...]
 
     @property
@@ -135,15 +158,18 @@ class Duplicates:
         return merged({pair.one, pair.other} for pair in self.pairs)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row a pair."""
+        """Return one row a pair; ``certain`` is False for the possible ones."""
         import pandas as pd
 
-        return pd.DataFrame(list(self.pairs), columns=list(Pair._fields))
+        rows = [*self.pairs, *self.possible]
+        frame = pd.DataFrame(rows, columns=list(Pair._fields))
+        return frame.assign(certain=np.arange(len(rows)) < len(self.pairs))
 
     def __repr__(self) -> str:
         return (
             f"Duplicates({len(self.groups)} groups of "
-            f"{sum(map(len, self.groups))} subjects, {len(self.unseen)} not compared)"
+            f"{sum(map(len, self.groups))} subjects, {len(self.possible)} possible "
+            f"pairs, {len(self.unseen)} not compared)"
         )
 
 
@@ -154,14 +180,16 @@ def find_duplicates(
 ) -> Duplicates:
     """Find recordings that stand under several names.
 
-    Copies may be rescaled, shifted, noisy, or begin later. Of 8 beats in a row, 20 dB
-    of white noise are allowed, if they are twice as near as beats at other times. Few
-    beats may have 23 dB if age, cuff and reference agree, as far as they are known (at
-    least three numbers); without such, 33 dB, and without raw samples only rounding:
-    virtual people of one age may be nearly as near.
+    Copies may be rescaled, shifted, noisy, cut, or in another order. Beats are one
+    up to 3 % of white noise in raw samples, 2 % in 64 points of which nothing else is
+    known, and 5 % and more if age, cuff, reference and duration agree as far as they
+    are known (at least three numbers). Where these contradict, 64 points must be
+    copies of the numbers: else they are a possible pair. Of 8 beats in a row, 10 % are
+    allowed, if the beats are three times as near as those at other times.
 
     Args:
-        source: Beats of everybody, or records with a PPG, which are cut into beats.
+        source: Beats of everybody, or records with a PPG or, without one, an arterial
+            pressure, which are cut into beats.
         progress: Called with the number of records that were cut.
 
     Returns:
@@ -169,21 +197,21 @@ def find_duplicates(
     """
     if isinstance(source, Beats):
         return _search(*_windows(source))
-    parts: list[tuple[_Seen, tuple[str, ...], float]] = []
+    parts: list[tuple[_Seen, tuple[str, ...], _Limits]] = []
     for number, record in enumerate(source, 1):
         parts += [_windows(beats) for beats in _cut(record)]
-        parts.append((_Seen.none(), (record.subject,), _SAME_RAW))
+        parts.append((_Seen.none(), (record.subject,), (_SAME_RAW, _SAME_RAW)))
         if progress is not None:
             progress(number)
     if not parts:
-        return Duplicates((), ())
+        return Duplicates((), (), ())
     seen = _Seen.concatenate([part[0] for part in parts])
     everybody = tuple(dict.fromkeys(name for part in parts for name in part[1]))
     return _search(seen, everybody, min(part[2] for part in parts))
 
 
 def virtual_neighbours(
-    cohort: Cohort, *, subject: Names, distance: float
+    cohort: Cohort, *, subject: Names, distance: float = NEAR
 ) -> tuple[frozenset[str], ...]:
     """Group virtual people who were drawn nearly alike.
 
@@ -191,14 +219,15 @@ def virtual_neighbours(
     the cohort; neighbours are people whose root-mean-square difference over what varies
     is at most ``distance``, and whoever is a neighbour's neighbour. A person seen by
     several clinics, or in several draws under other names, is his own neighbour at 0.
-    Independent draws of a wide population are far apart (1.4 on average). In a design
+    Independent draws of a wide population are far apart: 1.4 on average, and the
+    nearest two of 4,000 of the calibrated population 0.25. In a design
     on a grid, such as the Pulse Wave Database's steps of 1 SD, a distance of a step
     joins all of a grid: there, choose less, or leave out whole ages.
 
     Args:
         cohort: The people; `Cohort.concatenate` joins those of several clinics.
         subject: Their names in the beats. Shape (subject,).
-        distance: For example 0.1.
+        distance: In standard deviations.
 
     Raises:
         ShapeError: If there is not one name a person.
@@ -244,22 +273,28 @@ class _Seen(NamedTuple):
 
 def _cut(record: Record) -> Iterator[Beats]:
     """Yield the beats of a record, none where it has no pulse wave to cut."""
+    if record.find("ppg") is None:
+        line = next(filter(None, map(record.find, _LINES)), None)
+        if line is None:
+            return
+        pulse = replace(record.channels[line], unit="NU")
+        record = replace(record, channels={"ppg": pulse})
     try:
         yield from beats_in(record)
     except RecordError:
         return
 
 
-def _windows(beats: Beats) -> tuple[_Seen, tuple[str, ...], float]:
-    """Return what can be compared, everybody, and up to which distance beats are one.
+def _windows(beats: Beats) -> tuple[_Seen, tuple[str, ...], _Limits]:
+    """Return what can be compared, everybody, and up to which distances beats are one.
 
     Raw samples are taken if most beats have them.
     """
     rows = np.flatnonzero(beats.accepted)
     everybody = tuple(map(str, beats.subjects))
-    window, same = _raw_windows(beats, rows), _SAME_RAW
+    window, limits = _raw_windows(beats, rows), (_SAME_RAW, _SAME_RAW)
     if 2 * np.isfinite(window).all(axis=1).sum() < len(rows):
-        window, same = _shape_windows(beats, rows), _SAME_SHAPE
+        window, limits = _shape_windows(beats, rows), (_SAME_SHAPE, _COPIED)
     known = np.isfinite(window).all(axis=1)
     kept = rows[known]
     seen = _Seen(
@@ -268,7 +303,7 @@ def _windows(beats: Beats) -> tuple[_Seen, tuple[str, ...], float]:
         window=window[known],
         beside=_beside(beats.take(kept)),
     )
-    return seen, everybody, same
+    return seen, everybody, limits
 
 
 def _beside(beats: Beats) -> Numbers:
@@ -375,37 +410,34 @@ class _People:
         return slice(int(self.first[person]), int(self.first[person + 1]))
 
 
-def _search(seen: _Seen, everybody: tuple[str, ...], same: float) -> Duplicates:
+def _search(seen: _Seen, everybody: tuple[str, ...], limits: _Limits) -> Duplicates:
     people = _People(seen)
     unseen = tuple(sorted(set(everybody) - {str(n) for n in people.names}))
     if len(people.names) < 2:
-        return Duplicates((), unseen)
-    found = []
+        return Duplicates((), (), unseen)
+    certain: list[Pair] = []
+    possible: list[Pair] = []
     for (a, b), delays in _candidates(people).items():
-        pairs = [_compare(people, a, b, delay, same) for delay in delays]
-        best = min((p for p in pairs if p is not None), key=_worth, default=None)
-        if best is not None:
-            found.append(best)
-    return Duplicates(tuple(sorted(found)), unseen)
+        judged = [_in_a_row(people, a, b, delay, limits) for delay in delays]
+        judged.append(_one_by_one(people, a, b, limits))
+        told = sorted((j for j in judged if j is not None), key=_worth)
+        if told:
+            (certain if told[0][1] else possible).append(told[0][0])
+    return Duplicates(tuple(sorted(certain)), tuple(sorted(possible)), unseen)
 
 
-def _worth(pair: Pair) -> tuple[int, float]:
-    return -pair.beats, pair.distance
+def _worth(judged: tuple[Pair, bool]) -> tuple[bool, int, float]:
+    pair, certain = judged
+    return not certain, -pair.beats, pair.distance
 
 
 def _candidates(people: _People) -> Mapping[tuple[int, int], list[float]]:
-    """Return the delays that are worth a look, by pair of people."""
+    """Return the delays that are worth a look, perhaps none, by pair of people."""
     place = _projected(people.window)
     tree = cKDTree(place)
     unusual = ((place - place.mean(axis=0)) ** 2 / (place.var(axis=0) + 1e-12)).sum(1)
     anchors = _anchors(people, unusual)
-    long = people.moments[people.code[anchors]] >= _MANY
-    hits = [
-        _hits(people, tree, place, anchors[rows], reach)
-        for rows, reach in ((long, _REACH), (~long, _CONFIRMED))
-        if rows.any()
-    ]
-    one, other, delay = (np.concatenate(column) for column in zip(*hits, strict=True))
+    one, other, delay = _hits(people, tree, place, anchors)
     found: dict[tuple[int, int], list[float]] = {}
     if not len(one):
         return found
@@ -417,11 +449,7 @@ def _candidates(people: _People) -> Mapping[tuple[int, int], list[float]]:
     new = np.flatnonzero((np.diff(low) != 0) | (np.diff(high) != 0)) + 1
     for rows in np.split(np.arange(len(low)), new):
         a, b = int(low[rows[0]]), int(high[rows[0]])
-        both = min(people.moments[a], people.moments[b])
-        needed = _HITS if both >= _MANY else 1
-        delays = _delays(delay[rows], needed)
-        if delays:
-            found[a, b] = delays
+        found[a, b] = _delays(delay[rows])
     return found
 
 
@@ -444,7 +472,7 @@ def _anchors(people: _People, unusual: Values) -> Rows:
 
 
 def _hits(
-    people: _People, tree: cKDTree, place: Windows, anchors: Rows, reach: float
+    people: _People, tree: cKDTree, place: Windows, anchors: Rows
 ) -> tuple[Rows, Rows, Values]:
     """Return who was found near whom, and with which delay."""
     found: list[tuple[Rows, Rows, Values]] = []
@@ -453,9 +481,11 @@ def _hits(
         k = min(count, len(place))
         if not len(wanted):
             break
-        _, near = tree.query(place[wanted], k=k, distance_upper_bound=reach)
-        near = near.reshape(len(wanted), k)
-        there = near < len(place)
+        long = people.moments[people.code[wanted]] >= _MANY
+        reach = np.where(long, _REACH, _CONFIRMED)[:, None]
+        nearest = tree.query(place[wanted], k=k, distance_upper_bound=_REACH)
+        apart, near = (np.reshape(part, (len(wanted), k)) for part in nearest)
+        there = apart <= reach
         mate = people.code[np.where(there, near, 0)]
         foreign = there & (mate != people.code[wanted][:, None])
         row, column = np.nonzero(foreign)
@@ -467,14 +497,14 @@ def _hits(
     return one, other, delay
 
 
-def _delays(delay: Values, needed: int) -> list[float]:
+def _delays(delay: Values) -> list[float]:
     """Return the delays that most anchors agree on."""
     order = np.sort(delay)
     last = np.searchsorted(order, order + 2.0 * _CLOCK, "right")
     votes = last - np.arange(len(order))
     chosen: list[float] = []
     for i in np.argsort(-votes, kind="stable"):
-        if votes[i] < needed or len(chosen) == _DELAYS:
+        if votes[i] < _HITS or len(chosen) == _DELAYS:
             break
         middle = float(np.median(order[i : last[i]]))
         if all(abs(middle - other) > 2.0 * _CLOCK for other in chosen):
@@ -482,8 +512,57 @@ def _delays(delay: Values, needed: int) -> list[float]:
     return chosen
 
 
-def _compare(people: _People, a: int, b: int, delay: float, same: float) -> Pair | None:
-    """Compare two recordings at a delay; None if they are not one."""
+def _one_by_one(
+    people: _People, a: int, b: int, limits: _Limits
+) -> tuple[Pair, bool] | None:
+    """Compare the beats of two people in any order.
+
+    Returns:
+        The pair and whether it is certain; None if they are not one.
+    """
+    turned = _length(people.rows(a)) > _length(people.rows(b))
+    few, many = (people.rows(i) for i in ((b, a) if turned else (a, b)))
+    step = max(1, _length(few) // _ROWS)
+    rows = np.arange(few.start, few.stop, step)
+    k = min(_MATES, _length(many))
+    tree = cKDTree(people.window[many])
+    nearest = tree.query(people.window[rows], k=k)
+    apart, mate = (np.reshape(part, (len(rows), k)) for part in nearest)
+    mate = mate + many.start
+    limit = _limit(people.beside[rows][:, None], people.beside[mate], limits)
+    # Nearest in units of what is allowed.
+    best, place = (apart / limit).argmin(axis=1), np.arange(len(rows))
+    apart, limit, mate = apart[place, best], limit[place, best], mate[place, best]
+    middle = float(np.median(apart))
+    certain = bool(np.median(apart / limit) <= 1.0)
+    doubt = np.where(limit < limits[0], 1.0, _DOUBT) * limits[0]
+    if not (certain or np.median(apart / doubt) <= 1.0):
+        return None
+    delay = float(np.median(people.time[mate] - people.time[rows]))
+    pair = Pair(
+        one=str(people.names[a]),
+        other=str(people.names[b]),
+        beats=len(rows),
+        share=float((apart <= limit).mean()),
+        distance=middle,
+        otherwise=np.nan,
+        delay=-delay if turned else delay,
+    )
+    return pair, certain
+
+
+def _length(rows: slice) -> int:
+    return int(rows.stop - rows.start)
+
+
+def _in_a_row(
+    people: _People, a: int, b: int, delay: float, limits: _Limits
+) -> tuple[Pair, bool] | None:
+    """Compare many beats at a delay.
+
+    Returns:
+        The pair and whether it is certain; None if they are not one.
+    """
     here, there = people.rows(a), people.rows(b)
     time, clock = people.time[here] + delay, people.time[there]
     both = (time >= clock[0] - _CLOCK) & (time <= clock[-1] + _CLOCK)
@@ -492,7 +571,7 @@ def _compare(people: _People, a: int, b: int, delay: float, same: float) -> Pair
     first = np.searchsorted(clock, time[rows] - _CLOCK)
     past = np.searchsorted(clock, time[rows] + _CLOCK, "right")
     distance = np.full(len(rows), np.inf)
-    agree = np.zeros(len(rows), dtype=np.bool_)
+    against = np.ones(len(rows), dtype=np.bool_)
     beside, theirs = people.beside[here][rows], people.beside[there]
     window, others = people.window[here][rows], people.window[there]
     for step in range(min(int((past - first).max(initial=0)), _ROWS)):
@@ -501,21 +580,16 @@ def _compare(people: _People, a: int, b: int, delay: float, same: float) -> Pair
         distance[some] = np.minimum(
             distance[some], _distance(window[some], others[mate])
         )
-        agree[some] |= _agree(beside[some], theirs[mate])
+        against[some] &= _limit(beside[some], theirs[mate], (1.0, 0.0)) == 0.0
     met = np.isfinite(distance)
-    if not met.any() or met.mean() < _SHARE:
-        return None
     moments = len(np.unique(np.round(time[rows[met]] / _CLOCK)))
-    middle = float(np.median(distance[met]))
-    apart = np.nan
-    if moments >= _MANY:
-        apart = _otherwise(window[met], others, first[met])
-    sure = _CONFIRMED if agree[met].mean() >= _SHARE else same
-    enough = moments >= min(_MANY, people.moments[a], people.moments[b])
-    alike = moments >= _MANY and middle <= min(_ALIKE, _OWN * apart)
-    if not ((enough and middle <= sure) or alike):
+    if moments < _MANY or met.mean() < _SHARE:
         return None
-    return Pair(
+    middle = float(np.median(distance[met]))
+    apart = _otherwise(window[met], others, first[met])
+    if not middle <= min(_ALIKE, _OWN * apart):
+        return None
+    pair = Pair(
         one=str(people.names[a]),
         other=str(people.names[b]),
         beats=int(met.sum()),
@@ -524,6 +598,7 @@ def _compare(people: _People, a: int, b: int, delay: float, same: float) -> Pair
         otherwise=apart,
         delay=delay,
     )
+    return pair, bool(against[met].mean() < 0.5) or middle <= limits[0]
 
 
 def _otherwise(window: Windows, others: Windows, at: Rows) -> float:
@@ -541,11 +616,17 @@ def _distance(one: Windows, other: Windows) -> Values:
     return answer
 
 
-def _agree(one: Numbers, other: Numbers) -> Bool[np.ndarray, " _"]:
-    """Say whether all numbers that are known of both agree."""
+def _limit(
+    one: Float[np.ndarray, "*row number"],
+    other: Float[np.ndarray, "*mate number"],
+    limits: _Limits,
+) -> Float[np.ndarray, "*mate"]:
+    """Return up to which distance beats are one, by what else is known of them."""
     apart = np.abs(one - other)
-    known = np.isfinite(apart)
-    answer: np.ndarray = (known.sum(axis=1) >= _LEAST) & (
-        np.where(known, apart, 0.0) <= 1.0
-    ).all(axis=1)
-    return answer
+    known = np.isfinite(apart).sum(axis=-1)
+    agree = (apart <= 1.0).sum(axis=-1)
+    same, copied = limits
+    mostly = (known < _LEAST) | (3 * agree >= 2 * known)
+    answer: np.ndarray = np.where(mostly, same, copied)
+    sure = (known >= _LEAST) & (agree == known)
+    return np.where(sure, max(_CONFIRMED, same), answer)

@@ -14,6 +14,7 @@ import numpy as np
 
 from capnet.data.frames import exact_rate, frame_rate
 from capnet.data.quantum import STEPS, Scale, plain, scale_of
+from capnet.data.readers.choice import known_unit
 from capnet.data.readers.plausibility import check_plausible
 from capnet.errors import RecordError, UnitError
 from capnet.files import replacing
@@ -75,8 +76,8 @@ def _check(channels: Mapping[str, Signal], *, where: str) -> None:
         if not _fits(name, 16) or name == "EDF Annotations":
             msg = f"{here}: wanted a name of at most 16 letters (ASCII). Rename it."
             raise RecordError(msg)
-        if not _fits(signal.unit, 8):
-            msg = f"{here} is in {signal.unit!r}; wanted a unit of at most 8 letters."
+        if not (_fits(signal.unit, 8) and known_unit(signal.unit)):
+            msg = f"{here}: wanted a known unit of at most 8 letters (ASCII)."
             raise UnitError(msg)
         if signal.start != 0.0:
             msg = (

@@ -6,7 +6,7 @@ alone: it does not depend on the order of the rows nor on how many beats anybody
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from capnet.data.frozen import words_hash
-from capnet.data.splits import fingerprints
+from capnet.data.splits import Groups, fingerprints, merged
 from capnet.errors import ConfigError, ProtocolError, RecordError
 from capnet.files import write_atomic
 from capnet.hemodynamics.cohort import stream
@@ -23,14 +23,12 @@ from capnet.records import Beats
 
 __all__ = [
     "Fold",
-    "Groups",
     "Names",
     "bands",
     "check_disjoint",
     "k_fold",
     "leave_one_domain_out",
     "load_split",
-    "merged",
     "nested_folds",
     "same_source",
     "save_split",
@@ -38,9 +36,6 @@ __all__ = [
 
 Names = Shaped[np.ndarray, " _"]
 """Subjects, one a row or one each."""
-
-Groups = Iterable[Collection[str]]
-"""People who stay together, as `capnet.data.duplicates` answers them."""
 
 _FORMAT: Final = "capnet split 1"
 _PARTS: Final = ("train", "validation", "test")
@@ -97,11 +92,12 @@ def k_fold(
         validation: Share of those not tested that chooses settings, 0 to below 1.
 
     Raises:
-        ConfigError: If there are too few people or groups, or somebody has no stratum.
+        ConfigError: If there are too few people or groups, somebody has no stratum, or
+            the seed is negative.
     """
     people = _People.of(subjects, groups, strata)
     _check_folds(folds, people.units, "folds")
-    order = stream(seed, "k-fold", str(folds)).permutation(len(people.units))
+    order = _stream(seed, "k-fold", str(folds)).permutation(len(people.units))
     dealt = people.deal(order.tolist(), folds)
     found = []
     for i in range(folds):
@@ -200,7 +196,7 @@ def leave_one_domain_out(
                 "seen there, or is in a group with somebody who was."
             )
             raise ConfigError(msg)
-        order = stream(seed, "leave one domain out", name).permutation(rest)
+        order = _stream(seed, "leave one domain out", name).permutation(rest)
         train, chosen = people.hold(order.tolist(), validation, f"domain {name!r}")
         fold = people.fold(name, train, chosen, [])
         found.append(Fold(name, fold.train, fold.validation, np.array(sorted(here))))
@@ -245,32 +241,6 @@ def same_source(subjects: Names, source: Names) -> tuple[frozenset[str], ...]:
     for subject, word in zip(subjects, source, strict=True):
         by_source.setdefault(str(word), set()).add(str(subject))
     return merged(by_source.values())
-
-
-def merged(groups: Groups) -> tuple[frozenset[str], ...]:
-    """Join groups that share somebody; groups of one are left out."""
-    leader: dict[str, str] = {}
-
-    def head(name: str) -> str:
-        while leader[name] != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    for group in groups:
-        if isinstance(group, str):
-            msg = f"a group is {group!r}; wanted a set of names: {{'a', 'b'}}."
-            raise ConfigError(msg)
-        names = [str(name) for name in group]
-        for name in names:
-            leader.setdefault(name, name)
-            leader[head(name)] = head(names[0])
-    joined: dict[str, set[str]] = {}
-    for name in leader:
-        joined.setdefault(head(name), set()).add(name)
-    return tuple(
-        frozenset(names) for names in sorted(joined.values(), key=min) if len(names) > 1
-    )
 
 
 def check_disjoint(folds: Iterable[Fold], *, groups: Groups = ()) -> None:
@@ -387,15 +357,24 @@ def load_split(path: str | Path, subjects: Beats | Names) -> tuple[Fold, ...]:
             "draw another split."
         )
         raise ProtocolError(msg)
-    order = np.array(sorted(known.values()))
-    mark = np.array(fingerprints(order))
+    if len({name for name, _ in named}) < len(named) or not named:
+        _unreadable(path, "its folds are none, or share names")
+    if not all(known.keys() >= marks for _, parts in named for marks in parts):
+        _unreadable(path, "it names people that are not of its own data")
 
     def people(marks: set[str]) -> np.ndarray:
-        return order[np.isin(mark, sorted(marks))]
+        return np.array(sorted(known[mark] for mark in marks), dtype=np.str_)
 
     folds = tuple(Fold(name, *map(people, parts)) for name, parts in named)
     check_disjoint(folds)
     return folds
+
+
+def _stream(seed: int, *names: str) -> np.random.Generator:
+    if seed < 0:
+        msg = f"seed is {seed}; wanted 0 or more."
+        raise ConfigError(msg)
+    return stream(seed, *names)
 
 
 def _unreadable(path: Path, why: str) -> NoReturn:

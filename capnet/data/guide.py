@@ -82,8 +82,10 @@ you, not capnet.
 ```
 
 A download that was cut goes on where it stopped; a file that is not the published one
-is refused. Where no checksum is published, `unverified=true` takes the file and tells
-its SHA-256, so that you can pin it.
+is refused. An archive that its reader does not read itself is unpacked beside it, whole
+or not at all: nothing in it can get out of its folder (`capnet.data.archives`). Where
+no checksum is published, `unverified=true` takes the file and tells its SHA-256, so
+that you can pin it.
 
 """
 

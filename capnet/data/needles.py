@@ -51,9 +51,11 @@ _NAMED: Final = (
     rb"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
     rb"aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
+# The folder of a run is called by when it was made: outputs/2026-01-31/12-00-00.
+_NO_RUN: Final = rb"(?![\d-])(?![\\/]\d\d-\d\d-\d\d(?!\d))"
 # A log line begins with the time of the run, in brackets: "[2026-01-31 12:00:00,000]".
 _DATES: Final = (
-    rb"(?<![\d.,/\[-])" + _YEAR + rb"([-/.])" + _MONTH + rb"\1" + _DAY + rb"(?![\d-])",
+    rb"(?<![\d.,\[-])" + _YEAR + rb"([-/.])" + _MONTH + rb"\1" + _DAY + _NO_RUN,
     rb"\[" + _YEAR + rb"-\d\d-\d\d(?! \d\d:\d\d:\d\d,\d{3}\])(?!\d)",
     rb"(?<![\d.,/-])" + _DAY + rb"([-/.])" + _MONTH + rb"\1" + _YEAR + rb"(?!\d)",
     rb"(?<![\d.,/-])" + _MONTH + rb"([-/.])" + _DAY + rb"\1" + _YEAR + rb"(?!\d)",
@@ -66,7 +68,9 @@ _DATES: Final = (
 PATTERNS: Final = {
     "date": _DATES,
     "e-mail address": (
-        rb"(?<![\w.+-])[\w.+-]{2,64}@(?:[a-z0-9-]{2,63}\.)+[a-z]{2,24}\b",
+        # Hydra writes the place of a strategy's settings so: strategy@strategies.lora.
+        rb"(?<![\w.+-])(?!strategy@strategies\.)[\w.+-]{2,64}@"
+        rb"(?:[a-z0-9-]{2,63}\.)+[a-z]{2,24}\b",
     ),
     "home folder": (
         # Placeholders such as <name> and $USER, and names that are nobody's, may stay.

@@ -7,8 +7,11 @@ list of names. Whoever holds key and names can: keep the key apart from the data
 
 import hashlib
 import hmac
+import logging
 import os
+import re
 import secrets
+import stat
 import tempfile
 import unicodedata
 from collections.abc import Mapping
@@ -24,13 +27,17 @@ from capnet.errors import RecordError
 from capnet.records import CHANNEL_NAMES, Annotations, Record, Signal
 from capnet.units import is_pressure
 
-__all__ = ["deidentified", "pseudonym", "pseudonym_key"]
+__all__ = ["deidentified", "masked", "pseudonym", "pseudonym_key", "unnamed"]
+
+_log = logging.getLogger(__name__)
 
 _BYTES: Final = 32
 """Length of a key: that of the hash (RFC 2104, section 3)."""
 
 _DIGITS: Final = 12
 """48 bits: among 100,000 people two share a pseudonym with a chance of 2e-5."""
+
+_OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
 
 _OVER: Final = 89.0
 _OLDEST: Final = 90.0
@@ -53,6 +60,10 @@ _CODES: Final = frozenset('NLRaVFJASEj/Q~|sT*D"=pB^tu?![]en@xf()r+')
 
 _NOTE: Final = '"'
 """WFDB's code of a remark."""
+
+_QUOTED: Final = re.compile(
+    r"""(?<!\w)'[^'\n]*'(?!\w)|(?<!\w)"[^"\n]*"(?!\w)"""  # no apostrophe: clinic's
+)
 
 _ORIGINS: Final = frozenset(("atr", "qrs", "ecg", "abp", "ppg", "edf", "events"))
 
@@ -131,6 +142,7 @@ def pseudonym_key(path: Path | None = None) -> bytes:
                     _make(path)
         with path.open("rb") as file:
             content = file.read(4 * _BYTES).strip()
+            shared = os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS
     except OSError as error:
         msg = (
             f"the key of pseudonyms {path} cannot be read or made ({error.strerror}). "
@@ -148,6 +160,8 @@ def pseudonym_key(path: Path | None = None) -> bytes:
             "pseudonyms, and stores made before do not go with those made after."
         )
         raise RecordError(msg)
+    if shared:
+        _log.warning("others may read the key of pseudonyms %s: chmod o= it", path)
     return key
 
 
@@ -180,18 +194,12 @@ def _annotations(found: Mapping[str, Annotations]) -> dict[str, Annotations]:
     return kept
 
 
-def deidentified(record: Record, *, key: bytes) -> Record:
-    """Return a record without what could tell who it is.
+def unnamed(record: Record, *, key: bytes) -> Record:
+    """Return a record with a pseudonym, without names of files, and no age over 89.
 
-    The identifier becomes its `pseudonym`. Names of files go: the source keeps the
-    format, each hash stays under a number. Ages over 89 become 90, as the safe harbor
-    of HIPAA wants (45 CFR 164.514(b)(2)(i)(C)). Channels, units and annotations keep
-    only what is in a closed table: another channel is numbered, another unit becomes
-    ``NU``, another annotation a remark without text. Times are seconds since the start
-    of the record everywhere, so there are no dates. Samples stay as they are.
-
-    A pulse or an ECG can itself be recognised by who holds another recording of the
-    same person; no table of names helps against that.
+    Channels keep their names, so that they can still be asked for: what is computed of
+    the record is as before, and nothing in it says whose it is but a channel's name.
+    See `deidentified`.
 
     Args:
         record: As it was read.
@@ -212,9 +220,55 @@ def deidentified(record: Record, *, key: bytes) -> Record:
     return replace(
         record,
         subject=pseudonym(record.subject, key=key),
-        channels=_channels(record.channels),
         age=_OLDEST if age is not None and age > _OVER else age,
         source=word if word in _FORMATS else "",
-        annotations=_annotations(record.annotations),
         files=files,
     )
+
+
+def deidentified(record: Record, *, key: bytes) -> Record:
+    """Return a record without what could tell who it is.
+
+    The identifier becomes its `pseudonym`. Names of files go: the source keeps the
+    format, each hash stays under a number. Ages over 89 become 90, as the safe harbor
+    of HIPAA wants (45 CFR 164.514(b)(2)(i)(C)). Channels, units and annotations keep
+    only what is in a closed table: another channel is numbered, another unit becomes
+    ``NU``, another annotation a remark without text. Times are seconds since the start
+    of the record everywhere, so there are no dates. Samples stay as they are.
+
+    A pulse or an ECG can itself be recognised by who holds another recording of the
+    same person; no table of names helps against that.
+
+    Args:
+        record: As it was read.
+        key: See `pseudonym_key`.
+
+    Raises:
+        RecordError: If the key is no key.
+    """
+    return replace(
+        unnamed(record, key=key),
+        channels=_channels(record.channels),
+        annotations=_annotations(record.annotations),
+    )
+
+
+def masked(message: str, *, typed: str) -> str:
+    """Return a message with the names that it quotes covered.
+
+    Messages of readers quote labels of channels, units and names of files, which may
+    have been taken from inside a file. Usual names of channels and units stay, and so
+    does what the user typed.
+
+    Args:
+        message: Names stand in quotation marks.
+        typed: All that the user typed.
+    """
+
+    def cover(found: re.Match[str]) -> str:
+        name = found.group()[1:-1]
+        word = name.strip(" ,;:").lower()
+        known = word in _CHANNELS | _UNITS or is_pressure(word) or name in typed
+        return found.group() if known else "'***'"
+
+    return _QUOTED.sub(cover, message)

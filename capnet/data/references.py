@@ -28,6 +28,7 @@ __all__ = [
     "MAP_CHANGE",
     "Change",
     "Pullback",
+    "arrival",
     "change_between",
     "pullback",
     "simultaneous_waves",
@@ -46,6 +47,14 @@ MAP_CHANGE: Final = 15.0
 """mmHg, likewise of the mean pressure, in which two zeros and two levellings by eye
 err, too."""
 
+IRREGULAR: Final = 0.25
+"""Relative distance from the median interval beyond which a beat is no part of a mean:
+an extrasystole comes earlier than that, and a pause follows it."""
+
+MOVED: Final = 0.025
+"""s by which the arrival of the pulse may differ between the two halves of a pullback;
+at 8 m/s the tip of a catheter that moved changes it by that much in 20 cm."""
+
 _BEFORE: Final = 0.5
 """s before the foot of a pulse at the finger within which its aortic foot lies."""
 
@@ -62,12 +71,14 @@ class Pullback:
         beats: That went into it.
         hr: Median heart rate, bpm.
         mean: MAP of the mean beat, mmHg.
+        arrival: Median time from R peak to foot, s; NaN without an ECG.
     """
 
     wave: Float[np.ndarray, " point"]
     beats: int
     hr: float
     mean: float
+    arrival: float
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,8 @@ class Change:
         hr_share: The same as a part of the heart rate at the reference.
         mean: Mean pressure of the arterial line minus that of the aorta, mmHg; NaN
             without a line.
-        reason: Why there is no reference; empty where there is.
+        reason: Why there is no reference; empty where there is. Without a line, only
+            the heart rate is held against its bound.
     """
 
     hr: float
@@ -95,6 +107,38 @@ def _aortic(record: Record, aortic: str, lead: str | None) -> tuple[Samples, Eve
     pressure = line_on_grid(record, aortic, start=start, stop=stop)
     smooth = smoothed(pressure, sampling_rate=RATE)
     return pressure, events_of(record, lead, smoothed=smooth, start=start)
+
+
+def _arrivals(pressure: Samples, events: Events) -> PerBeat:
+    """Time from each R peak to the foot, s; NaN where there is no such peak or foot."""
+    if not events.from_ecg:
+        return np.full(len(events.after), np.nan)
+    feet = feet_after(smoothed(pressure, sampling_rate=RATE), events)
+    late: PerBeat = (feet - events.after) / RATE
+    return late
+
+
+def _median(values: PerBeat) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else math.nan
+
+
+def arrival(record: Record, line: str) -> float:
+    """Return how long after the R peak the pulse reaches a pressure line.
+
+    The aorta comes first, then a femoral line and the arm: what a channel is called
+    does not change that.
+
+    Args:
+        record: With the pressure, and perhaps an ECG.
+        line: Name of the pressure.
+
+    Returns:
+        The median, s; NaN without an ECG, or where its channels share no clock.
+    """
+    if record.sync == "untrusted":
+        return math.nan
+    return _median(_arrivals(*_aortic(record, line, record.find("ecg"))))
 
 
 def simultaneous_waves(record: Record, beats: Beats, *, aortic: str) -> BeatWaves:
@@ -147,12 +191,16 @@ def _last(times: PerBeat, limits: PerBeat, *, within: float) -> np.ndarray:
 def pullback(record: Record, *, aortic: str) -> Pullback:
     """Average the aortic beats of a recording.
 
+    Beats that no artery gives (those of a ventricle, too: their diastolic pressure) and
+    those that come much too early or late are left out. Breathing is averaged over.
+
     Args:
         record: With an aortic pressure and perhaps an ECG.
         aortic: Name of the pressure.
 
     Raises:
-        RecordError: If the pressure is none of an artery or holds too few beats.
+        RecordError: If the pressure is none of an artery, holds too few beats, or was
+            taken while the catheter moved.
         UnitError: If the sampling rate of the ECG is too low.
     """
     verdict = abp_verdict(record, abp=aortic)
@@ -163,18 +211,32 @@ def pullback(record: Record, *, aortic: str) -> Pullback:
         )
         raise RecordError(msg)
     pressure, events = _aortic(record, aortic, record.find("ecg"))
-    waves = line_waves(pressure, events) if len(events.after) > 1 else np.empty((0, 64))
+    interval = np.diff(events.after) / RATE
+    waves = line_waves(pressure, events) if len(interval) else np.empty((0, N_POINTS))
     good = np.isfinite(waves).all(axis=1)
+    good &= np.abs(interval - _median(interval)) <= IRREGULAR * _median(interval)
     if good.sum() < LEAST_BEATS:
         msg = (
-            f"channel {aortic!r} has {int(good.sum())} plausible aortic beats; wanted "
-            f"at least {LEAST_BEATS}. Record 10 s or more in the ascending aorta."
+            f"channel {aortic!r} has {int(good.sum())} plausible and regular beats; "
+            f"wanted at least {LEAST_BEATS}. Record 10 s or more in the ascending "
+            "aorta."
+        )
+        raise RecordError(msg)
+    late = np.where(good, _arrivals(pressure, events)[:-1], np.nan)
+    middle = int(np.flatnonzero(good)[good.sum() // 2])
+    moved = abs(_median(late[middle:]) - _median(late[:middle]))
+    if moved > MOVED:
+        msg = (
+            f"channel {aortic!r}: the pulse arrives {1e3 * moved:.0f} ms earlier or "
+            f"later in the second half than in the first; wanted at most "
+            f"{1e3 * MOVED:.0f} ms, with the catheter at one place. Cut out the part "
+            "in the ascending aorta."
         )
         raise RecordError(msg)
     average = average_beats(waves[good], np.zeros(int(good.sum()), dtype=np.int64))
     wave = average.values[0]
-    interval = float(np.median(np.diff(events.after)[good])) / RATE
-    return Pullback(wave, int(good.sum()), 60.0 / interval, float(wave.mean()))
+    hr = 60.0 / _median(interval[good])
+    return Pullback(wave, int(good.sum()), hr, float(wave.mean()), _median(late))
 
 
 def change_between(reference: Pullback, beats: Beats) -> Change:

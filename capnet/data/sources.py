@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from capnet.data.store_key import digest_of
-from capnet.data.window_rows import WindowRows, windows_in
 from capnet.records import COVARIATES, Beats, Record
-from capnet.signal.beats import beats_in
+
+if TYPE_CHECKING:
+    from capnet.data.window_rows import WindowRows
 
 __all__ = ["Source", "source_of_record"]
 
@@ -39,7 +40,7 @@ class Source:
     domain: str
     digest: str
     beats: Callable[[], Iterator[Beats]]
-    windows: Callable[[], Iterator[WindowRows]] | None = None
+    windows: Callable[[], Iterator["WindowRows"]] | None = None
 
 
 def source_of_record(
@@ -78,9 +79,11 @@ def source_of_record(
         RecordError: See `capnet.read_record`.
         UnitError: Likewise.
     """
-    # A door loads its format only when it is opened.
+    # A door loads its format only when it is opened, and the front end with it.
     from capnet.data.pseudonyms import pseudonym, pseudonym_key
     from capnet.data.readers import stream_record
+    from capnet.data.window_rows import windows_in
+    from capnet.signal.beats import beats_in
 
     def parts() -> Iterator[Record]:
         records = stream_record(

@@ -17,13 +17,14 @@ __all__ = [
     "code_version",
     "digest_of",
     "part_key",
+    "plain_settings",
     "store_key",
 ]
 
 CACHE: Final = "CAPNET_CACHE"
 """Variable of the environment that names another folder for what can be made again."""
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """Of the files of a store; another one is another key."""
 
 _LENGTH: Final = 32
@@ -31,7 +32,8 @@ _LENGTH: Final = 32
 
 _DECIDING: Final = (
     *("signal/*.py", "data/readers/*.py", "records.py", "types.py", "units.py"),
-    *("data/sources.py", "data/store_part.py", "data/window_rows.py"),
+    *("data/sources.py", "data/store_*.py", "data/window_rows.py"),
+    *("data/clinic_*.py", "data/references.py", "data/pseudonyms.py"),
 )
 """Sources of the library that a file goes through until it is beats in a store."""
 
@@ -44,13 +46,24 @@ def digest_of(content: object) -> str:
     """
     try:
         text = json.dumps(content, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         msg = (
             f"settings hold what JSON cannot ({error}); wanted words, finite numbers, "
             "lists and mappings of them."
         )
         raise ConfigError(msg) from error
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain_settings(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return settings as JSON gives them back: lists for tuples, words for keys.
+
+    Raises:
+        ConfigError: If JSON cannot hold them.
+    """
+    digest_of(settings)
+    plain: dict[str, object] = json.loads(json.dumps(settings))
+    return plain
 
 
 @cache

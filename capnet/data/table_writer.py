@@ -2,15 +2,20 @@
 
 See `capnet.data.readers.sidecar`. Every sample is read again as exactly the number that
 it was. Channels of another rate, start or length stand in tables of their own
-(``a.2.csv`` beside ``a.csv``), which the one sidecar declares.
+(``a.2.csv`` beside ``a.csv``, or the next number that no file has), which the one
+sidecar declares by name and hash. A process that is killed while it writes leaves the
+old record or the new one: the new sidecar gets its name before the new table does, and
+`capnet.read_record` finds a table that is still hidden by its hash.
 """
 
 import csv
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -18,8 +23,8 @@ import numpy as np
 
 from capnet.data.readers.plausibility import check_plausible
 from capnet.data.readers.sidecar import SUFFIXES, parse_sidecar, sidecar_path
-from capnet.data.together import replacing_together
-from capnet.errors import RecordError
+from capnet.data.together import free_names, replacing_together
+from capnet.errors import CapnetError, RecordError
 from capnet.files import sha256_of
 from capnet.records import Record, Signal
 
@@ -60,12 +65,12 @@ def write_table(record: Record, path: Path) -> Path:
     suffix = path.name[len(beside.stem) :]
     write = _WRITERS[suffix.lower()]
     tables = _tables(record.channels)
-    paths = [path] + [
-        path.with_name(f"{beside.stem}.{number}{suffix}")
-        for number in range(2, len(tables) + 1)
-    ]
-    with replacing_together([*paths, beside]) as [*parts, last]:
+    before = _further(beside, suffix)
+    begin = path.with_name(f"{beside.stem}.")
+    others = free_names(begin, suffix, len(tables) - 1)
+    with replacing_together([*others, beside, path]) as [*parts, last, first]:
         said = []
+        parts, paths = [first, *parts], [path, *others]
         for part, place, table in zip(parts, paths, tables, strict=True):
             with part.open("wb") as file:
                 write(file, {n: _floats(s.values) for n, s in table.items()})
@@ -73,7 +78,24 @@ def write_table(record: Record, path: Path) -> Path:
         content = _sidecar(record, said)
         parse_sidecar(content, where=beside.name)  # as it will be read
         last.write_bytes(content)
+    for gone in before:
+        with suppress(OSError):
+            gone.unlink(missing_ok=True)
     return path
+
+
+def _further(beside: Path, suffix: str) -> list[Path]:
+    """Return the further tables that were written for the old sidecar."""
+    try:
+        old = parse_sidecar(beside.read_bytes(), where=beside.name)
+    except (OSError, CapnetError):
+        return []
+    named = re.compile(re.escape(beside.stem) + r"\.\d+" + re.escape(suffix))
+    return [
+        beside.with_name(table.file)
+        for table in old.also
+        if named.fullmatch(table.file) and table.sha256
+    ]
 
 
 def _tables(channels: Mapping[str, Signal]) -> list[dict[str, Signal]]:

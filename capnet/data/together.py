@@ -1,77 +1,75 @@
-"""Files that belong together: all new, or all as they were."""
+"""Files that belong together: the old ones or the new ones are whole.
+
+One file of a record, its index, names the others: the header of WFDB, the sidecar of
+tables. The others get names that nobody has, so that a process that is killed at any
+moment leaves an index with all that it names.
+"""
 
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count, islice
 from pathlib import Path
 
-from capnet.errors import StorageError
+from capnet.files import explained, settle
 
-__all__ = ["explained", "rename_together", "replacing_together"]
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses while a record is written into an error that helps.
-
-    Args:
-        path: What is written.
-
-    Raises:
-        StorageError: For any `OSError`.
-    """
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
-        msg = (
-            f"{path} could not be written: {error.strerror or type(error).__name__}. "
-            "What stood there before is as it was. Make room, or choose another folder."
-        )
-        raise StorageError(msg) from error
+__all__ = ["free_names", "rename_together", "replacing_together"]
 
 
-def rename_together(
-    parts: Sequence[Path], paths: Sequence[Path], *, without: Sequence[Path] = ()
-) -> None:
-    """Give finished files their names, so that all are new or all as they were.
-
-    Everything is on the disk before the first gets its name. They get their names in
-    the order given: the last should be the one that the others are found by. If a name
-    is refused, the old files come back. If the process is killed just then, new files
-    may stand beside old ones; hashes or checksums in the last must tell.
+def free_names(begin: Path, suffix: str, many: int) -> list[Path]:
+    """Return names that no file has, with the lowest numbers from 2 on.
 
     Args:
-        parts: Files that were written.
-        paths: Their names, in the same folder.
-        without: Files of the same folder that are no more, where they are.
+        begin: What they begin with.
+        suffix: What they end with, after the number.
+        many: How many.
+    """
+    names = (begin.with_name(f"{begin.name}{n}{suffix}") for n in count(2))
+    return [*islice((name for name in names if not name.exists()), many)]
+
+
+def rename_together(steps: Sequence[tuple[Path | None, Path]]) -> None:
+    """Give finished files their names, one after another.
+
+    Everything is on the disk before the first gets its name. If one is refused, the old
+    files come back.
+
+    Args:
+        steps: A file that was written and its name in the same folder; None for a file
+            that is to be no more. In this order: files with new names, the index that
+            names them, what is found by its own name.
 
     Raises:
-        OSError: If the disk is full or refuses; the parts are left to the caller.
+        OSError: If the disk is full or refuses; the files written are left to the
+            caller.
     """
-    for part in parts:
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.chmod(0o666 & ~_mask())
-    everything = [*paths, *without]
-    old = {path: _free_name(path) for path in everything if path.exists()}
+    for part, _ in steps:
+        if part is not None:
+            settle(part)
+    paths = {path for _, path in steps}
+    old: dict[Path, Path] = {}
     try:
-        for path, kept in old.items():
-            os.link(path, kept)
-        for part, path in zip(parts, paths, strict=True):
-            part.replace(path)
-        for path in without:
-            path.unlink(missing_ok=True)
-    except BaseException:
-        for path in everything:
-            with suppress(OSError):
-                if path not in old:
+        for path in paths:
+            if path.exists():
+                kept = _place(path)
+                kept.unlink()
+                os.link(path, kept)
+                old[path] = kept
+        try:
+            for part, path in steps:
+                if part is None:
                     path.unlink(missing_ok=True)
-                elif old[path].exists():
-                    old[path].replace(path)
-        raise
+                else:
+                    part.replace(path)
+        except BaseException:
+            for path in paths:
+                with suppress(OSError):
+                    if path in old:
+                        old[path].replace(path)
+                    else:
+                        path.unlink(missing_ok=True)
+            raise
     finally:
         for kept in old.values():
             with suppress(OSError):
@@ -83,11 +81,13 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
     """Give places to write to, which become the files when all went well.
 
     Args:
-        paths: Files of one folder, which is made when missing. See `rename_together`.
+        paths: Files of one folder, which is made when missing, in the order of
+            `rename_together`.
 
     Yields:
-        Paths of empty files in the same folder, one each. If writing one fails,
-        nothing is left of them and the old files stay.
+        Paths of empty files in the same folder, one each: hidden, and with the name of
+        the file at their end. If writing one fails, nothing is left of them and the old
+        files stay.
 
     Raises:
         StorageError: If the disk is full or refuses.
@@ -96,28 +96,16 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
     with explained(paths[-1]):
         try:
             paths[-1].parent.mkdir(parents=True, exist_ok=True)
-            for path in paths:
-                handle, name = tempfile.mkstemp(
-                    dir=path.parent, prefix=f".{path.name}."
-                )
-                os.close(handle)
-                parts.append(Path(name))
+            parts.extend(_place(path) for path in paths)
             yield parts
-            rename_together(parts, paths)
+            rename_together([*zip(parts, paths, strict=True)])
         finally:
             for part in parts:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
 
 
-def _free_name(path: Path) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.old.")
+def _place(path: Path) -> Path:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".{path.name}")
     os.close(handle)
-    Path(name).unlink()
     return Path(name)
-
-
-def _mask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

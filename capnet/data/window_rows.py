@@ -32,6 +32,7 @@ class WindowRows:
     """A table of windows of one recording.
 
     Attributes:
+        subject: Identifier of the person. Shape (window,).
         start: Seconds since the start of the record. Shape (window,).
         waves: ``ecg`` (mV), ``ppg`` (as recorded) and ``abp`` (mmHg) at 125 Hz, NaN
             where missing. Each of shape (window, 1000).
@@ -39,6 +40,7 @@ class WindowRows:
             ``missing`` without such a channel. Each of shape (window,).
     """
 
+    subject: Shaped[np.ndarray, " window"]
     start: Float[np.ndarray, " window"]
     waves: Mapping[str, Float[np.ndarray, "window 1000"]]
     reason: Mapping[str, Shaped[np.ndarray, " window"]]
@@ -114,7 +116,8 @@ def _of_piece(piece: Piece, names: Mapping[str, str]) -> WindowRows | None:
         else np.full(n, "missing", dtype="U24")
         for kind in KINDS
     }
-    return WindowRows(begin + WINDOW * np.arange(n), waves, reason)
+    start = begin + WINDOW * np.arange(n)
+    return WindowRows(np.full(n, record.subject), start, waves, reason)
 
 
 def _between(signal: Signal, start: float, stop: float) -> Signal:

@@ -23,7 +23,7 @@ from capnet.data.frames import exact_rate, frame_rate
 from capnet.data.quantum import Scale, plain, scale_of
 from capnet.data.readers.plausibility import check_plausible
 from capnet.data.readers.wfdb_annotations import LABELS
-from capnet.data.together import explained, rename_together
+from capnet.data.together import explained, free_names, rename_together
 from capnet.errors import RecordError, UnitError
 from capnet.records import Record, Signal
 
@@ -54,8 +54,10 @@ _LONGEST_STEP: Final = 1023
 class RecordWriter:
     """Writes one WFDB record piece by piece, in constant memory.
 
-    Used in a ``with`` statement. The header is written last: a record that could not be
-    finished leaves nothing, and a record of that name that was there before stays.
+    Used in a ``with`` statement. The header is written last, and files of samples get
+    names that no file has: a record that could not be finished leaves nothing, and a
+    record of that name that was there before stays whole until the new header replaces
+    the old one (only its annotations are gone in between).
     Channels may have different sampling rates; they share frames, and where a channel
     ends within the last frame its missing samples are marked as missing. Annotations
     are kept in memory until the end (some bytes each).
@@ -197,11 +199,15 @@ class RecordWriter:
                 raise UnitError(msg)
             usual = Scale(1 / Decimal(GAINS.get(signal.unit, 1)))
             scales[name] = self._scales.get(name, usual)
-        files = {
-            name: f"{self.path.stem}_{name if _NAME.fullmatch(name) else number}.dat"
-            for number, name in enumerate(channels)
-        }
-        distinct = {file.lower() for file in files.values()}
+        files: dict[str, Path] = {}
+        for number, name in enumerate(channels):
+            word = name if _NAME.fullmatch(name) else str(number)
+            path = self.path.with_name(f"{self.path.stem}_{word}.dat")
+            if path.exists():  # the old header keeps what it names
+                begin = path.with_name(f"{path.stem}--")
+                [path] = free_names(begin, ".dat", 1)
+            files[name] = path
+        distinct = {path.name.lower() for path in files.values()}
         if len(distinct) < len(channels):  # some disks know no capitals
             msg = f"{self.path.name}: channels {[*channels]}; wanted distinct names."
             raise RecordError(msg)
@@ -209,7 +215,7 @@ class RecordWriter:
         self._frame = frame_rate(rates, where=self.path.name)
         for name, signal in channels.items():
             self._columns[name] = _Column(
-                self.path.with_name(files[name]),
+                files[name],
                 signal,
                 scales[name],
                 skew=self._skew(signal),
@@ -234,21 +240,36 @@ class RecordWriter:
         for channel, column in self._columns.items():
             lines.append(f"{column.close(length)} {channel}")
         lines += [f"# {comment}" for comment in self._comments]
+        steps: list[tuple[Path | None, Path]] = [(c.part, c.path) for c in columns]
+        # In this order, whoever is killed leaves no header with another's annotations.
         annotations = self.path.with_suffix(".atr")
-        files = {column.part: column.path for column in columns}
-        texts: dict[Path, bytes] = {}
+        steps.append((None, annotations))
+        steps.append(self._part(self.path, "\n".join([*lines, ""]).encode("utf-8")))
         if self._times:
             fastest = max(column.rate for column in columns)
             content = _annotations(np.concatenate(self._times), self._labels, fastest)
-            texts[annotations] = content
-        texts[self.path] = "\n".join([*lines, ""]).encode("utf-8")
-        for path, content in texts.items():
-            part = path.with_name(f".{path.name}.part")
-            files[part] = path
-            self._parts.append(part)
-            part.write_bytes(content)
-        gone = [] if self._times else [annotations]
-        rename_together([*files], [*files.values()], without=gone)
+            steps.append(self._part(annotations, content))
+        before = self._named()
+        rename_together(steps)
+        for gone in before:
+            with suppress(OSError):
+                gone.unlink(missing_ok=True)
+
+    def _part(self, path: Path, content: bytes) -> tuple[Path, Path]:
+        part = path.with_name(f".{path.name}.part")
+        self._parts.append(part)
+        part.write_bytes(content)
+        return part, path
+
+    def _named(self) -> list[Path]:
+        """Return the files of samples that were written for the old header."""
+        try:
+            lines = self.path.read_text("utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        named = re.compile(re.escape(self.path.stem) + r"_[\w-]+\.dat")
+        files = {line.partition(" ")[0] for line in lines}
+        return [self.path.with_name(f) for f in files if named.fullmatch(f)]
 
 
 def write_record(record: Record, path: str | Path) -> Path:

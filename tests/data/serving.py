@@ -1,5 +1,6 @@
 """A real HTTP server on this machine that can be made to fail in many ways."""
 
+import gzip
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -58,6 +59,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_good(self, times):
         self.ranged()
+
+    def do_own(self, times):
+        self.ranged(self.server.content)
 
     def do_slow(self, times):
         self.send_response(200)
@@ -139,6 +143,58 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_silent(self, times):
         time.sleep(1.0)
+
+    def drip(self, content):
+        """Send a byte at a time, for ever as far as anybody waits."""
+        with suppress(OSError):
+            for byte in content * 1000:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                if self.server.go_on.wait(0.01):
+                    return
+
+    def do_drip(self, times):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.drip(b"x")
+
+    def do_driphead(self, times):
+        self.drip(b"HTTP/1.1 200 OK")
+
+    def do_huge(self, times):
+        self.answer(200, b"x", Content_Length="9" * 18)
+
+    def do_strange(self, times):
+        """A length that Python takes for digits, and for no number."""
+        self.answer(200, CONTENT, Content_Length="\xb2", Retry_After="\xb2")
+
+    def do_later(self, times):
+        if times == 1:
+            self.answer(503, b"later", Retry_After="\xb2")
+        else:
+            self.ranged()
+
+    def do_local(self, times):
+        self.answer(302, Location="file:///etc/passwd")
+
+    def do_packed(self, times):
+        """Compressed though nobody asked for it; cut at first."""
+        packed = gzip.compress(CONTENT)
+        self.answer(200, packed[: None if times > 1 else -20], Content_Encoding="gzip")
+
+    def do_bomb(self, times):
+        packed = gzip.compress(bytes(20 << 20))
+        self.answer(200, packed, Content_Encoding="gzip")
+
+    def do_brotli(self, times):
+        self.answer(200, b"x", Content_Encoding="br")
+
+    def do_tail(self, times):
+        """A part, though all was asked for."""
+        self.answer(
+            206, CONTENT[:CUT], Content_Range=f"bytes 0-{CUT - 1}/{len(CONTENT)}"
+        )
 
     def do_empty(self, times):
         self.connection.close()

@@ -254,3 +254,17 @@ def test_a_beat_before_the_first_reading_has_none():
     seen = applied(beats.replace(cuff=cuff), Augmentation(cuff=CuffModel.clinic()))
     assert np.isnan(seen.cuff[3]).all()
     assert np.isfinite(np.delete(seen.cuff, 3, axis=0)).all()
+
+
+def test_errors_of_a_cuff_are_not_laid_on_those_of_a_real_one():
+    beats = make_people(30, beats=1, calibration="cuff SBP/DBP")
+    settings = Augmentation(cuff=CuffModel.clinic())
+    with pytest.raises(ProtocolError, match="come on top of its own"):
+        draw_augmentation(beats, settings, seed=0)
+    truth = {"brachial_sbp": np.full(30, 130.0), "brachial_dbp": np.full(30, 70.0)}
+    virtual = beats.replace(truth=truth)
+    once = applied(virtual, settings)
+    twice = applied(once, settings)  # the truth is read again: errors do not add up
+    np.testing.assert_array_equal(once.cuff, twice.cuff)
+    line = beats.replace(calibration="invasive SBP/DBP")
+    assert (applied(line, settings).cuff != line.cuff).any()

@@ -139,6 +139,32 @@ def test_swapped_lines(together, tmp_path):
     assert "swapped" in problem.way_out
 
 
+def test_a_femoral_line_under_another_name(tmp_path):
+    """It comes with the arm's pulse, not before: no name makes it a reference."""
+    root = write_example_clinic("vitaldb_art_fem", tmp_path / "v", people=2, seed=3)
+    for i in (1, 2):
+        name = f"records/virtual-{i:02d}.parquet"
+        rewrite(root, name, lambda c: {("P2" if k == "FEM" else k): c[k] for k in c})
+    change_settings(
+        root, reference_type="simulated", simultaneous=True, names={"P2": "aortic"}
+    )
+    problems = found(root, channel="aortic", words="after the R peak")
+    assert [p.row for p in problems] == [2, 3]
+    assert "femoral" in problems[0].way_out
+
+
+def test_a_pullback_that_comes_with_the_pulse_of_the_arm(spoilt):
+    """The same minutes apart, where the heart may have changed: a warning."""
+
+    def elsewhere(channels):
+        late = np.roll(channels["AOP"].values, round(0.15 * 250))
+        return channels | {"AOP": replace(channels["AOP"], values=late)}
+
+    rewrite(spoilt, "records/virtual-01-pullback.csv", elsewhere)
+    (problem,) = found(spoilt, level="warning", words="after the R peak")
+    assert (problem.row, problem.channel) == (3, "aortic")
+
+
 def test_a_line_that_was_not_zeroed(together, tmp_path):
     root = copied(together, tmp_path / "copy")
 

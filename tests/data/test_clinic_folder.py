@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from capnet.data.checkup import check_clinic
 from capnet.data.clinic_folder import (
     clinic_beats,
     open_clinic,
@@ -14,6 +15,8 @@ from capnet.data.clinic_folder import (
 )
 from capnet.data.example_clinics import write_example_clinic
 from capnet.data.pseudonyms import pseudonym
+from capnet.data.readers import read_record
+from capnet.data.writer import write_record
 from capnet.errors import RecordError
 from capnet.records import Beats
 from tests.fakes.clinics import (
@@ -22,6 +25,8 @@ from tests.fakes.clinics import (
     change_settings,
     copied,
     rewrite,
+    rows_of,
+    write_rows,
     write_simultaneous,
 )
 
@@ -83,18 +88,16 @@ def test_beats_of_everybody_with_their_own_references(together):
     for subject in folder.subjects:
         mine = beats.of([subject])
         np.testing.assert_array_equal(mine.beat, np.arange(len(mine)))
-        alone = person_beats(folder, subject).beats
+        alone = person_beats(folder, subject)
         np.testing.assert_array_equal(alone.reference, mine.reference)
 
 
 def test_a_pullback_is_shared_by_all_beats_and_said_to_be_apart(lab):
     folder = read_clinic(lab, key=KEY)
     for subject in folder.subjects:
-        person = person_beats(folder, subject)
-        assert person.reason == ""
-        assert abs(person.change.hr_share) < 0.15
-        assert {*person.beats.truth["simultaneous"]} == {0.0}
-        assert np.ptp(person.beats.reference, axis=0).max() == 0.0
+        beats = person_beats(folder, subject)
+        assert {*beats.truth["simultaneous"]} == {0.0}
+        assert np.ptp(beats.reference, axis=0).max() == 0.0
 
 
 def test_a_person_whose_state_changed_has_no_reference(lab, tmp_path):
@@ -105,10 +108,36 @@ def test_a_person_whose_state_changed_has_no_reference(lab, tmp_path):
         return channels | {"AOP": replace(aorta, values=aorta.values + 30.0)}
 
     rewrite(root, "records/virtual-01-pullback.csv", raised)
-    person = person_beats(read_clinic(root, key=KEY), "virtual-01")
-    assert "mean pressure" in person.reason
-    assert np.isnan(person.beats.reference).all()
-    assert person.beats.reference_type == "simulated"
+    beats = person_beats(read_clinic(root, key=KEY), "virtual-01")
+    assert np.isnan(beats.reference).all()
+    assert beats.reference_type == "simulated"
+
+
+def test_each_pulse_is_held_against_the_reference_by_itself(lab, tmp_path):
+    """One hour later the pressure is another one: that pulse has no label."""
+    root = copied(lab, tmp_path / "lab")
+    record = read_record(root / "records/virtual-01-pulse.hea")
+    line = record.channels["ART"]
+    raised = {**record.channels, "ART": replace(line, values=line.values + 30.0)}
+    write_record(replace(record, channels=raised), root / "records" / "later.csv")
+    rows = rows_of(root)
+    write_rows(root, [*rows, rows[1] | {"record": "records/later.csv"}])
+    folder = read_clinic(root, key=KEY)
+    both = person_beats(folder, "virtual-01")
+    known = np.isfinite(both.reference).all(axis=1)
+    assert known[: len(both) // 2].all()
+    assert not known[len(both) // 2 :].any()
+    np.testing.assert_array_equal(both.beat, np.arange(len(both)))
+    checkup = check_clinic(folder)
+    first, *_, later = [r for r in checkup.records if r.role == "monitor"]
+    assert first.unlabelled == ""
+    assert first.referenced == first.accepted
+    assert "mean pressure is 2" in later.unlabelled
+    assert later.referenced == 0
+    everybody = clinic_beats(folder)
+    np.testing.assert_array_equal(checkup.beats.ppg, everybody.ppg)
+    np.testing.assert_array_equal(checkup.beats.beat, everybody.beat)
+    np.testing.assert_array_equal(checkup.beats.reference, everybody.reference)
 
 
 def test_without_a_reference_recording_a_person_is_kept_without_label(lab, tmp_path):
@@ -116,9 +145,9 @@ def test_without_a_reference_recording_a_person_is_kept_without_label(lab, tmp_p
     lines = (root / "manifest.csv").read_text().splitlines()
     (root / "manifest.csv").write_text("\n".join([lines[0], *lines[2:]]))
     folder = read_clinic(root, key=KEY)
-    person = person_beats(folder, "virtual-01")
-    assert person.reason == "there is no reference recording"
-    assert np.isnan(person.beats.reference).all()
+    assert np.isnan(person_beats(folder, "virtual-01").reference).all()
+    first = check_clinic(folder).records[0]
+    assert first.unlabelled == "there is no reference recording"
     assert len(clinic_beats(folder).subjects) == 2
 
 
@@ -178,6 +207,16 @@ def test_messages_do_not_name_people(together, tmp_path):
     assert str(root) not in str(error.value)
 
 
+def test_messages_keep_their_own_words_and_numbers(together, tmp_path):
+    root = copied(together, tmp_path / "copy")
+    for row, subject in ((2, "10"), (3, "AN")):
+        change_row(root, row, subject=subject)
+    folder = read_clinic(root, key=KEY)
+    text = "records/AN_10-pulse.hea: sampled at 10 Hz, and an 0AN1; wanted 100."
+    told = "records/<subject>_10-pulse.hea: sampled at 10 Hz, and <subject> 0AN1;"
+    assert folder.told(text) == f"{told} wanted 100."
+
+
 def test_the_first_errors_are_told_and_where_to_find_all(together, tmp_path):
     root = copied(together, tmp_path / "copy")
     change_row(root, 2, age="200")
@@ -204,7 +243,7 @@ def test_a_source_for_the_store_holds_the_same_beats(together, tmp_path):
     one, other = sources_of(folder)
     assert (one.domain, one.name) == ("together", folder.subjects[0])
     made = Beats.concatenate([*one.beats()])
-    alone = person_beats(folder, folder.subjects[0]).beats
+    alone = person_beats(folder, folder.subjects[0])
     np.testing.assert_array_equal(made.ppg, alone.ppg)
     assert one.digest != other.digest
     assert sources_of(read_clinic(together, key=KEY))[0].digest == one.digest

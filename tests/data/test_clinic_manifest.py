@@ -53,16 +53,27 @@ def test_a_good_manifest_is_read(tmp_path):
     assert (second.role, second.cuffs, second.covariates) == ("reference", (), {})
 
 
-@pytest.mark.parametrize("mark", [",", ";"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_spreadsheets_of_all_countries_are_read_alike(tmp_path, mark, encoding):
     lines = [line.replace(",", mark) for line in ROWS]
-    if mark == ";":
+    if mark != ",":
         lines = [line.replace("1.75", "1,75") for line in lines]
     head = HEAD.replace(",", mark)
     rows, problems = manifest_of(tmp_path, *lines, head=head, encoding=encoding)
     assert problems == []
     assert rows[0].covariates["height"] == 1.75
+
+
+def test_what_a_spreadsheet_leaves_behind_does_not_matter(tmp_path):
+    """Emptied columns and rows, Windows line ends, rows without their last cells."""
+    lines = [f"{ROWS[0]},,\r", ROWS[1].rstrip(",") + "\r", ",,,,,,,,,,\r", "\r"]
+    rows, problems = manifest_of(tmp_path, *lines, head=f"{HEAD},,\r")
+    assert problems == []
+    assert rows == manifest_of(tmp_path, *ROWS)[0]
+    _, problems = manifest_of(tmp_path, f"{ROWS[0]},7", *ROWS)
+    (problem,) = [p for p in problems if "cells" in p.what]
+    assert (problem.row, problem.what) == (2, "the row has 10 cells; wanted 9.")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +196,8 @@ def test_what_is_no_table_is_told(tmp_path):
         (b"", "0 rows"),
         (b'subject,record,role\n"a', "no table"),
         (b"subject,record,role\n", "no row"),
-        (b"subject,record,role\na,b\n", "2 cells; wanted 3"),
+        (b"subject,record,role\na,b\n", "the cell is empty"),
+        (b"\xff\xfea", "not UTF-16"),
     ]:
         path.write_bytes(content)
         _, problems = read_manifest(tmp_path, known, label=str)

@@ -5,13 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from capnet.data.catalog import DataFile
-from capnet.data.download import data_folder, download
+from capnet.data.downloads import data_folder, download
 from capnet.errors import ConfigError, RecordError, StorageError
 from tests.data.serving import CONTENT, CUT, serving
 
@@ -55,7 +57,11 @@ def test_a_file_comes_whole_and_once(server, tmp_path, checksum):
 
 
 @pytest.mark.parametrize(
-    "how", ["unsized", "chunked", "moved", "busy", "cutplain", "liar"]
+    "how",
+    [
+        *("unsized", "chunked", "moved", "busy", "cutplain", "liar", "packed"),
+        *("strange", "later"),
+    ],
 )
 def test_what_servers_do_is_got_over(server, tmp_path, how):
     assert fetch(server, how, tmp_path).read_bytes() == CONTENT
@@ -115,6 +121,10 @@ def test_a_damaged_part_is_noticed_and_fetched_anew(server, tmp_path):
         ("circle", "redirects without an end"),
         ("away", "http://example.org; wanted https"),
         ("empty", "no answer from 127.0.0.1"),
+        ("local", "file://None; wanted https"),
+        ("bomb", "unpacks to more than 200 times its size"),
+        ("brotli", "packs its answer as 'br', unasked"),
+        ("tail", r"\d+ of 1024000 bytes came|another part"),
         ("short", f"is {hashlib.sha256(CONTENT[:CUT]).hexdigest()}; wanted {SHA}"),
     ],
 )
@@ -127,6 +137,49 @@ def test_what_cannot_be_got_over_is_one_error(server, tmp_path, how, words):
 def test_a_silent_server_is_left(server, tmp_path):
     with pytest.raises(RecordError, match="no answer from"):
         fetch(server, "silent", tmp_path, timeout=0.05, retries=1)
+
+
+@pytest.mark.parametrize("how", ["drip", "driphead"])
+def test_a_server_that_sends_a_byte_at_a_time_is_left(server, tmp_path, how):
+    begun = time.monotonic()
+    with pytest.raises(RecordError, match=r"kB a second come|no answer within"):
+        fetch(server, how, tmp_path, timeout=0.2, retries=1)
+    assert time.monotonic() - begun < 10.0
+
+
+def test_more_than_the_disk_holds_is_not_begun(server, tmp_path):
+    with pytest.raises(StorageError, match="Make room"):
+        fetch(server, "huge", tmp_path)
+
+
+def test_no_password_of_the_user_is_sent(server, tmp_path, monkeypatch):
+    secrets = tmp_path / "netrc"
+    secrets.write_text("default login ada password lovelace\n")
+    monkeypatch.setenv("NETRC", str(secrets))
+    fetch(server, "good", tmp_path / "new")
+    assert all("Authorization" not in headers for _, headers in server.seen)
+
+
+def test_a_part_of_another_address_is_not_trusted(server, tmp_path):
+    with pytest.raises(RecordError, match="bytes are kept"):
+        fetch(server, "cut", tmp_path, retries=0)
+    path = fetch(server, "good", tmp_path, checksum=None, unverified=True)
+    assert path.read_bytes() == CONTENT
+    assert server.ranges("good") == [None]
+
+
+def test_an_archive_is_unpacked_beside_itself(server, tmp_path):
+    with zipfile.ZipFile(tmp_path / "made.zip", "w") as made:
+        made.writestr("set/a.hea", "a 1 125 0\n")
+    content = (tmp_path / "made.zip").read_bytes()
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    file = DataFile("a.zip", server.url("own"), digest, "", packed=True)
+    server.content = content
+    folder = download(file, tmp_path, loopback=True)
+    assert folder == tmp_path / "a"
+    assert (folder / "set" / "a.hea").read_text() == "a 1 125 0\n"
+    assert download(file, tmp_path, loopback=True) == folder
+    assert server.ranges("own") == [None]
 
 
 def test_the_wrong_file_never_replaces_the_right_one(server, tmp_path):
@@ -230,7 +283,7 @@ def test_too_little_room_is_seen_before(server, tmp_path, monkeypatch):
 def test_killed_in_the_middle_it_goes_on(server, tmp_path):
     code = (
         "from capnet.data.catalog import DataFile\n"
-        "from capnet.data.download import download\n"
+        "from capnet.data.downloads import download\n"
         f"download(DataFile('a.bin', {server.url('slow')!r}, {SHA!r}, ''), "
         f"{str(tmp_path)!r}, loopback=True)"
     )

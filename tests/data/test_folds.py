@@ -14,11 +14,12 @@ from capnet.data.folds import (
     k_fold,
     leave_one_domain_out,
     load_split,
-    merged,
     nested_folds,
     same_source,
     save_split,
 )
+from capnet.data.frozen import words_hash
+from capnet.data.splits import merged
 from capnet.errors import ConfigError, ProtocolError, RecordError
 from capnet.models.svr import SVR
 from tests.fakes.make_beats import make_beats
@@ -340,3 +341,38 @@ def test_the_number_of_the_subject_gains_nothing_on_held_out_people():
     beats = marked(watermark=False)
     assert rmse(by_beat(beats), by_number) < 0.01 * rmse(by_beat(beats), mean)
     assert rmse(by_subject(beats), by_number) > rmse(by_subject(beats), mean)
+
+
+def strange(content):
+    content["folds"][0]["test"].append("f" * 12)
+
+
+def twice(content):
+    content["folds"].append(content["folds"][0])
+
+
+def emptied(content):
+    content["folds"] = []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [(strange, "not of its own data"), (twice, "share names"), (emptied, "are none")],
+)
+def test_a_file_with_a_right_hash_and_wrong_folds_is_refused(tmp_path, change, why):
+    people = np.array([f"p{i}" for i in range(12)])
+    path = save_split(tmp_path / "s.json", k_fold(people, folds=3, seed=0), people)
+    content = json.loads(path.read_text())
+    del content["hash"]
+    change(content)
+    path.write_text(json.dumps({**content, "hash": words_hash(content)}))
+    with pytest.raises(RecordError, match=why):
+        load_split(path, people)
+
+
+def test_a_negative_seed_is_refused():
+    people = np.array([*"abcdef"])
+    with pytest.raises(ConfigError, match="seed is -1"):
+        k_fold(people, folds=2, seed=-1)
+    with pytest.raises(ConfigError, match="seed is -1"):
+        leave_one_domain_out(people, np.array([*"xxyyzz"]), seed=-1)

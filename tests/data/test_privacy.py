@@ -159,6 +159,7 @@ LOOKS = {
     "date": [
         *(b"14.03.1951", b"1951-03-14", b"3/14/1951", b"14-MAR-1951", b"14.03.51"),
         *(b"March 14, 1951", b"14 March 1951", b"[2026-01-31]"),
+        *(b"x/1951-03-14/y", b"x/1951-03-14", b"1951-03-14/12-30"),
     ],
     "e-mail address": [b"ada.l@example.org"],
     "home folder": [
@@ -180,6 +181,15 @@ def test_what_looks_identifying(tmp_path, what):
             wide = f" {text.decode()} ".encode(codec)
             path.write_bytes(b"\xfe\xff\xfe\xff" + wide)
             assert what in {h.what for h in scan([path])}, (text, codec)
+
+
+def test_what_a_run_writes_of_itself_is_no_person(tmp_path):
+    inner = tmp_path / "2026-01-31" / "12-00-00"
+    inner.mkdir(parents=True)
+    (inner / "pipeline.log").write_text("[2026-01-31 12:00:00,000][x][INFO] - done\n")
+    lines = "dir: outputs/2026-01-31/12-00-00\n- strategy@strategies.lora: lora\n"
+    (inner / "hydra.yaml").write_text(lines)
+    assert scan([tmp_path]) == []
 
 
 def test_numbers_are_no_people(tmp_path):

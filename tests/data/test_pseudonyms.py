@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from capnet.data.privacy import scan
-from capnet.data.pseudonyms import deidentified, pseudonym, pseudonym_key
+from capnet.data.pseudonyms import (
+    deidentified,
+    masked,
+    pseudonym,
+    pseudonym_key,
+    unnamed,
+)
 from capnet.errors import RecordError
 from capnet.records import Annotations, Record, Signal
 
@@ -142,3 +148,36 @@ def test_twice_is_two_pseudonyms_but_the_same_record(named):
     twice = deidentified(once, key=KEY)
     assert twice.subject != once.subject
     assert [*twice.channels] == [*once.channels]
+
+
+def test_a_record_without_names_keeps_what_is_asked_for(named):
+    record = unnamed(named, key=KEY)
+    assert [*record.channels] == [*named.channels]
+    assert record.subject == pseudonym("Ada Lovelace", key=KEY)
+    assert (record.source, record.age) == ("WFDB", 90.0)
+    assert [*record.files] == ["1.hea", "2"]
+    assert record.annotations is named.annotations
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("channel 'Ada' is in 'Lovelaces'", "channel '***' is in '***'"),
+        ("channel 'ABP' is in 'kPa'", "channel 'ABP' is in 'kPa'"),
+        ("the clinic's file 'Ada' and its record's 'II'", None),
+        ("it has \"Ada's\", 'PLETH'", "it has '***', 'PLETH'"),
+        ("record 'typed' is none", "record 'typed' is none"),
+    ],
+)
+def test_a_message_tells_only_usual_names_and_what_was_typed(message, told):
+    wanted = message.replace("'Ada'", "'***'") if told is None else told
+    assert masked(message, typed="record=typed") == wanted
+
+
+def test_a_key_that_others_can_read_is_told(tmp_path, caplog):
+    path = tmp_path / "a.key"
+    key = pseudonym_key(path)
+    assert not caplog.records
+    path.chmod(0o644)
+    assert pseudonym_key(path) == key
+    assert "others may read the key" in caplog.text

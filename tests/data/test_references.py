@@ -10,6 +10,7 @@ from capnet.data.references import (
     LEAST_BEATS,
     MAP_CHANGE,
     Pullback,
+    arrival,
     change_between,
     pullback,
     simultaneous_waves,
@@ -122,6 +123,51 @@ def test_a_short_pullback_is_refused(strip):
     assert LEAST_BEATS == 5
 
 
+def pulled(strip):
+    """A pullback: pressure and ECG alone."""
+    record = record_of(strip)
+    return replace(
+        record, channels={k: record.channels[k] for k in ("ecg", "aortic", "abp")}
+    )
+
+
+def test_the_pulse_reaches_the_aorta_before_the_arm(strip):
+    record = pulled(strip)
+    aorta, arm = (arrival(record, name) for name in ("aortic", "abp"))
+    assert 0.05 < aorta < arm - 0.03 < 0.3
+    assert pullback(record, aortic="aortic").arrival == pytest.approx(aorta, abs=2e-3)
+    assert np.isnan(arrival(record_of(strip, ecg=False), "aortic"))
+    assert np.isnan(arrival(replace(record, sync="untrusted"), "aortic"))
+
+
+def test_a_catheter_that_moved_is_no_reference(strip):
+    """The second half is taken where the arm's line is."""
+    record = pulled(strip)
+    aorta, arm = record.channels["aortic"], record.channels["abp"]
+    half = len(aorta.values) // 2
+    both = np.concatenate([aorta.values[:half], arm.values[half:]])
+    moved = {**record.channels, "aortic": replace(aorta, values=both)}
+    with pytest.raises(RecordError, match="earlier or later in the second half"):
+        pullback(replace(record, channels=moved), aortic="aortic")
+
+
+def test_a_beat_out_of_turn_is_no_part_of_the_mean(strip):
+    """Cut a third of a beat out: one interval is too short, and its wave is odd."""
+    record = pulled(strip)
+    whole = pullback(record, aortic="aortic")
+    aorta, ecg = record.channels["aortic"], record.channels["ecg"]
+    begin, less = 20.0, 0.4 * 60.0 / whole.hr
+
+    def shortened(signal):
+        first, last = (round(t * signal.sampling_rate) for t in (begin, begin + less))
+        return replace(signal, values=np.delete(signal.values, np.s_[first:last]))
+
+    cut = {"ecg": shortened(ecg), "aortic": shortened(aorta)}
+    found = pullback(replace(record, channels=cut), aortic="aortic")
+    assert whole.beats - 4 <= found.beats < whole.beats
+    np.testing.assert_allclose(found.wave, whole.wave, atol=1.0)
+
+
 @pytest.fixture(scope="module")
 def beats(strip):
     return beats_of(record_of(strip))
@@ -131,7 +177,7 @@ def pullback_of(beats, *, hr=1.0, mean=0.0):
     good = beats.usable()
     level = float(np.nanmedian(good.waves["abp"].mean(axis=1)))
     wave = np.linspace(80.0, 120.0, 64)
-    return Pullback(wave, 20, float(np.median(good.hr)) * hr, level + mean)
+    return Pullback(wave, 20, float(np.median(good.hr)) * hr, level + mean, 0.1)
 
 
 def test_what_changed_is_stated(beats):

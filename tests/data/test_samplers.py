@@ -70,6 +70,18 @@ def test_all_beats_of_a_subject_are_as_likely():
     np.testing.assert_allclose(counts[:4], 500, atol=4 * np.sqrt(500))
 
 
+def test_over_epochs_everybody_has_as_many_turns():
+    who, few = subjects([9, 1, 4, 2, 1, 30, 1]), subjects([3, 1, 1])
+    sampler = TwoDomainSampler(who, few, batch=(3, 2), seed=1, steps=4)
+    epochs = [batches(sampler, epoch) for epoch in range(700)]
+    for domain, rows in enumerate((who, few)):
+        shown = np.concatenate([b[domain] for epoch in epochs for b in epoch])
+        _, turns = np.unique(rows[shown], return_counts=True)
+        expected = len(shown) / len(turns)
+        # Turns within an epoch are nearly equal, so this is far below chi-square's.
+        assert ((turns - expected) ** 2 / expected).sum() < len(turns) - 1
+
+
 def test_batches_follow_from_seed_and_epoch_alone():
     who = (subjects([3] * 9), subjects([2] * 4))
     one, other = (TwoDomainSampler(*who, batch=(4, 3), seed=5) for _ in range(2))

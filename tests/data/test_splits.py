@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from capnet.data.splits import few_shot_split, hold_out
+from capnet.data.splits import few_shot_split, hold_out, in_groups
 from capnet.errors import ConfigError
 from tests.fakes.make_beats import make_beats
 
@@ -112,3 +112,52 @@ def test_hold_out_parts_the_people_and_loses_no_beat(people, share, seed):
 def test_holding_out_nobody_or_everybody_is_refused(share):
     with pytest.raises(ConfigError, match="leaves one side empty"):
         hold_out(make_beats(20, per_subject=1), share=share, seed=0)
+
+
+# Groups
+
+PAIRS = st.lists(st.sets(st.integers(0, 39), min_size=2, max_size=5), max_size=6)
+
+
+def named(groups):
+    names = make_beats(40, per_subject=1).subjects
+    return [{str(names[i]) for i in group} for group in groups]
+
+
+@CALM
+@given(groups=PAIRS, seed=SEEDS)
+def test_groups_stay_on_one_side(groups, seed):
+    beats, groups = make_beats(40, per_subject=1), named(groups)
+    rest, held = hold_out(beats, share=0.3, seed=seed, groups=groups)
+    split = few_shot_split(beats, pool=0.4, unlabelled=0.3, seed=seed, groups=groups)
+    for sides in (
+        (rest.subjects, held.subjects),
+        (split.pool, split.unlabelled, split.test),
+    ):
+        assert sorted(np.concatenate(sides)) == sorted(beats.subjects)
+        for group in groups:
+            assert sum(bool(group & {*side.tolist()}) for side in sides) == 1
+
+
+def test_without_groups_the_numbers_are_those_of_ever():
+    beats = make_beats(10, per_subject=1)
+    order = np.random.default_rng(3).permutation(beats.subjects)
+    rest, held = hold_out(beats, share=0.25, seed=3)
+    np.testing.assert_array_equal(held.subjects, np.sort(order[:2]))
+    split = few_shot_split(beats, pool=0.3, unlabelled=0.25, seed=3)
+    np.testing.assert_array_equal(split.pool, order[:3])
+    np.testing.assert_array_equal(split.unlabelled, order[3:5])
+    strangers = [{"x", "y"}, {str(order[0]), "z"}]
+    same, ends = in_groups(order, strangers)
+    np.testing.assert_array_equal(same, order)
+    assert ends == [*range(1, 11)]
+    assert len(rest.subjects) == 8
+
+
+def test_one_group_of_all_cannot_be_split():
+    beats = make_beats(10, per_subject=1)
+    everybody = [set(beats.subjects.tolist())]
+    with pytest.raises(ConfigError, match="1 people or groups"):
+        hold_out(beats, share=0.5, seed=0, groups=everybody)
+    with pytest.raises(ConfigError, match="1 people or groups"):
+        few_shot_split(beats, pool=0.4, unlabelled=0.3, seed=0, groups=everybody)

@@ -98,7 +98,7 @@ REFUSED = {
     "pressure in mV": (
         {"channels": {"abp": Signal(np.zeros(3), 1.0, "mV")}},
         UnitError,
-        "'abp' is in 'mV'",
+        "'abp' is in mV",
     ),
 }
 

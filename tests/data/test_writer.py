@@ -143,7 +143,7 @@ def test_channels_beyond_the_usual_steps_get_their_own(tmp_path):
         "counts": Signal(50_000.0 + rng.normal(size=500), 125.0, "NU"),
         "tiny": Signal(1e-7 * rng.normal(size=500), 125.0, "NU"),
         "SpO2 (left)": Signal(rng.uniform(90.0, 100.0, 500), 125.0, "%"),
-        "abp": Signal(rng.uniform(300.0, 400.0, 500), 125.0, "mmHg"),
+        "abp": Signal(rng.uniform(180.0, 380.0, 500), 125.0, "mmHg"),
     }
     quanta = {"counts": 2e-4, "tiny": 1e-3, "SpO2 (left)": 5e-3, "abp": 0.05}
     path = write_record(Record("x", channels), tmp_path / "x")

@@ -79,6 +79,11 @@ def test_the_report_says_that_the_reference_was_not_simultaneous(judged):
     assert "heart rate by" in text
     assert "virtual" in text
     assert "Error of central SBP by held-out subject" in text
+    assert "They were 8 minutes apart" in text
+    assert f"{LEAST_POOL} may give labels (k = {LEAST_POOL} of them do)" in text
+    assert "Asked for was k = 20" in text
+    assert "so few people are too narrow" in text
+    assert "fluid-filled catheter that rings" in text
     for subject in frame_of(judged)["subject"].unique():
         assert f"<td>{subject}</td>" in text
     assert (

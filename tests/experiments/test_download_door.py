@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from capnet.data import catalog, download
+from capnet.data import catalog, downloads
 from capnet.data.catalog import CATALOG
 from tests.data.serving import CONTENT, serving
 from tests.experiments.conftest import assert_refused, open_door
@@ -26,7 +26,7 @@ def served(monkeypatch):
         monkeypatch.setattr("experiments.download.CATALOG", {"pwdb": entry})
 
         def here(*args, **more):
-            return download.download(*args, **more, loopback=True)
+            return downloads.download(*args, **more, loopback=True)
 
         monkeypatch.setattr("experiments.download.download", here)
         yield server

@@ -5,8 +5,11 @@ import json
 import pandas as pd
 import pytest
 
+from capnet.data.privacy import scan
+from capnet.data.pseudonyms import pseudonym_key, unnamed
 from capnet.data.readers import read_record
 from capnet.features import FEATURES, feature_table
+from capnet.files import sha256_of
 from tests.experiments.conftest import assert_refused, open_door
 from tests.fakes.make_record import make_record
 
@@ -34,9 +37,8 @@ def test_it_leaves_tables_and_pictures(run):
 
 def test_the_table_is_that_of_the_library(run, path):
     table = pd.read_parquet(run.folder / "features.parquet")
-    expected = feature_table(
-        read_record(path), near="ABP", far="PLETH", distance=0.2, height=1.8
-    )
+    record = unnamed(read_record(path), key=pseudonym_key())
+    expected = feature_table(record, near="ABP", far="PLETH", distance=0.2, height=1.8)
     pd.testing.assert_frame_equal(table, expected, check_dtype=False)
     assert table["accepted"].mean() > 0.9
     assert table["pwv"].notna().mean() > 0.9
@@ -58,6 +60,27 @@ def test_windows_and_reasons(run):
     assert windows["PLETH"].isna().mean() > 0.7  # no reason, no word
     told = json.loads((run.folder / "features.json").read_text())["channels"]
     assert told == {"II": "", "PLETH": "", "ABP": ""}
+
+
+def test_nothing_names_the_record(tmp_path):
+    path = make_record(tmp_path / "in", seconds=30.0, name="Lovelace")
+    run = open_door("features", f"record={path}", folder=tmp_path / "run").check()
+    hits = scan([run.folder], words=["Lovelace"], patterns=[])
+    assert {hit.file.split("/")[0] for hit in hits} == {".hydra"}  # as it was typed
+    notes = json.loads((run.folder / "features.json").read_text())["provenance"]
+    assert sha256_of(path) in notes["notes"]["files"].values()
+    assert scan([run.folder]) == []  # nor does anything look like somebody
+
+
+def test_the_log_holds_no_name_from_inside_a_file(tmp_path):
+    path = make_record(tmp_path / "in", seconds=30.0)
+    path.write_text(path.read_text().replace("PLETH", "Lovelace"))
+    run = open_door("features", f"record={path}", "ppg=PLETH", folder=tmp_path / "run")
+    assert run.status == 2
+    assert "'Lovelace'" in run.out  # the screen helps, the log is shared
+    log = (run.folder / "features.log").read_text()
+    assert "'PLETH'" in log
+    assert "Lovelace" not in log
 
 
 def test_without_a_record_it_says_so(tmp_path):

@@ -6,9 +6,10 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from capnet.data.readers.plausibility import shown_unit
 from capnet.errors import RecordError, UnitError
 
-__all__ = ["Piece", "check_room", "chosen", "laid_out"]
+__all__ = ["Piece", "check_room", "chosen", "known_unit", "laid_out"]
 
 Piece = Float[np.ndarray, " _"]
 """Samples of one channel that follow each other."""
@@ -19,13 +20,23 @@ _ROOM: Final = 20
 Gaps have no bytes that would bound them."""
 
 
+def known_unit(unit: str) -> bool:
+    """Say whether a word is a unit, case and blanks around it aside.
+
+    Any other was typed in by somebody and could be anything: it is neither kept nor
+    quoted.
+    """
+    return bool(unit.strip()) and shown_unit(unit) == unit.strip()
+
+
 def chosen(
     units: Mapping[str, str], channels: Sequence[str] | None, *, where: str
 ) -> tuple[dict[str, str], str]:
     """Choose channels; one without a unit is refused, or left out and named.
 
     Args:
-        units: Unit of each channel of the file; empty where it declares none.
+        units: Unit of each channel of the file; empty where it declares none. A word
+            that is no `known_unit` is none.
         channels: Names wanted, case does not matter; None for all with a unit.
         where: Names the file, for messages.
 
@@ -37,6 +48,7 @@ def chosen(
         RecordError: If the file lacks a channel, or has none that can be used.
         UnitError: If a wanted channel has no unit.
     """
+    units = {n: unit if known_unit(unit) else "" for n, unit in units.items()}
     known = ", ".join(map(repr, units)) or "none at all"
     if isinstance(channels, str) or (channels is not None and len(channels) == 0):
         msg = f"{where}: channels are {channels!r}; wanted a list of some of {known}."
@@ -45,9 +57,9 @@ def chosen(
         left_out = [name for name, unit in units.items() if not unit]
         kept = {name: name for name, unit in units.items() if unit}
         if not kept:
-            msg = f"{where} has no channel with a unit; its channels are {known}."
+            msg = f"{where} has no channel with a known unit; its channels are {known}."
             raise (UnitError if left_out else RecordError)(msg)
-        note = f"; left out, as they name no unit: {', '.join(left_out)}"
+        note = f"; left out, as they name no known unit: {', '.join(left_out)}"
         return kept, note if left_out else ""
     by_lower = {name.lower(): name for name in units}
     found: dict[str, str] = {}
@@ -58,8 +70,9 @@ def chosen(
             raise RecordError(msg)
         if not units[name]:
             msg = (
-                f"{where}: channel {name!r} declares no unit; wanted e.g. 'mmHg' or "
-                "'mV'. Declare it in the file, or leave the channel out."
+                f"{where}: channel {name!r} declares no unit that is known; wanted "
+                "e.g. 'mmHg', 'mV', or 'NU' where it has none. Declare it in the file, "
+                "or leave the channel out."
             )
             raise UnitError(msg)
         found[name] = name

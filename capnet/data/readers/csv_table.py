@@ -24,7 +24,7 @@ from capnet.types import Samples
 
 __all__ = ["csv_columns"]
 
-_BLOCK: Final = 1 << 22
+_BLOCK: Final = 1 << 20
 """Bytes that are read at once."""
 _LONGEST_LINE: Final = 1 << 18
 """Bytes of a line; a thousand columns of numbers have less."""

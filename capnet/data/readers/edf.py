@@ -1,12 +1,14 @@
 """The door of EDF and EDF+: European Data Format recordings in, or one clear error.
 
 The samples are plain 16-bit numbers at places that the header fixes, so numpy reads
-them once `parse_edf_header` has found the header true to the file's size; pyEDFlib,
-which does not read recordings with gaps (EDF+D) at all, is a witness in the tests.
+them once `parse_edf_header` has found the header true to the file's size. pyEDFlib
+0.1.42 does not take its place: it refuses every recording with gaps (EDF+D), and reads
+files that are longer than they declare and samples outside the range they declare.
 """
 
 import re
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -100,6 +102,11 @@ def read_edf(
     units = {s.label: s.unit for s in header.signals if s.label != ANNOTATIONS}
     names, left_out = chosen(units, channels, where=where)
     notes = _notes(frames, header, where=where)
+    if header.kind == "EDF+D":
+        span = notes.onsets[-1] - notes.onsets[0] + header.duration
+        present = sum(s.count for s in header.signals if s.label in names)
+        with_gaps = ceil(present * span / header.duration)
+        check_room(with_gaps, present * header.records, where=where)
     signals = {}
     first = 0
     for signal in header.signals:
@@ -158,7 +165,6 @@ def _spread(
             raise RecordError(msg)
         places.append(max(place, end))  # onsets are rounded
         end = places[-1] + count
-    check_room(places[-1] + count, len(values), where=where)
     return laid_out(places, np.split(values, len(onsets)))
 
 

@@ -7,6 +7,7 @@ other free text is skipped unread.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Final
@@ -138,18 +139,25 @@ def parse_edf_header(content: bytes, *, size: int, where: str) -> EdfHeader:
         raise UnitError(msg)
     kind = kind if kind in ("EDF+C", "EDF+D") else "EDF"
     table = content[BLOCK:length]
-    signals = tuple(
-        _signal(table, number, count, plus=kind != "EDF", where=where)
-        for number in range(count)
-    )
-    header = EdfHeader(kind, records, duration, signals)
-    wanted = length + 2 * records * header.frame
+    # Before any label is read: where fields have moved, it could be any text.
+    sizes = [
+        _whole(_part(table, _SAMPLES, 8, n, count), f"size of signal {n}", where=where)
+        for n in range(count)
+    ]
+    if min(sizes) < 1:
+        msg = f"{where}: a signal has {min(sizes)} samples a record; wanted at least 1."
+        raise RecordError(msg)
+    wanted = length + 2 * records * sum(sizes)
     if size != wanted:
         msg = (
             f"{where} has {size} bytes; its header declares {wanted}. The file is cut "
             "or damaged; fetch it again."
         )
         raise RecordError(msg)
+    signals = tuple(
+        _signal(table, number, sizes, plus=kind != "EDF", where=where)
+        for number in range(count)
+    )
     if kind == "EDF" and any(s.label == ANNOTATIONS for s in signals):
         msg = (
             f"{where} has {ANNOTATIONS!r} and is not marked 'EDF+C' or 'EDF+D', so "
@@ -161,34 +169,42 @@ def parse_edf_header(content: bytes, *, size: int, where: str) -> EdfHeader:
     if twice is not None:
         msg = f"{where} has two signals called {twice!r}; wanted a name for each."
         raise RecordError(msg)
-    return header
+    return EdfHeader(kind, records, duration, signals)
+
+
+def _part(table: bytes, start: int, width: int, number: int, count: int) -> bytes:
+    """Return a field of one signal; each field stands for all signals in a row."""
+    first = start * count + width * number
+    return table[first : first + width]
 
 
 def _signal(
-    table: bytes, number: int, count: int, *, plus: bool, where: str
+    table: bytes, number: int, sizes: Sequence[int], *, plus: bool, where: str
 ) -> EdfSignal:
     def part(start: int, width: int) -> bytes:
-        first = start * count + width * number
-        return table[first : first + width]
+        return _part(table, start, width, number, len(sizes))
 
     label = _text(part(_LABEL, 16), f"label of signal {number}", where=where)
-    where = f"{where}, signal {number} ({label})"
-    samples = _whole(part(_SAMPLES, 8), "number of samples a record", where=where)
-    if not label or samples < 1:
-        msg = f"{where}: {samples} samples a record; wanted a label, and at least 1."
+    if not label:
+        msg = f"{where}: signal {number} has no label. The header is damaged."
         raise RecordError(msg)
+    where = f"{where}, signal {number} ({label!r})"
     if label == ANNOTATIONS and plus:
-        return EdfSignal(label, "", 0.0, 1.0, 0, 1, samples)
+        return EdfSignal(label, "", 0.0, 1.0, 0, 1, sizes[number])
     low = _number(part(_PHYSICAL, 8), "physical minimum", where=where)
     high = _number(part(_PHYSICAL + 8, 8), "physical maximum", where=where)
     least = _whole(part(_DIGITAL, 8), "digital minimum", where=where)
     most = _whole(part(_DIGITAL + 8, 8), "digital maximum", where=where)
+    # Many programs write a micro sign, which is no ASCII.
+    dimension = part(_UNIT, 8).replace(b"\xb5", b"u")
+    unit = _text(dimension, "physical dimension", where=where)
+    # The standard lets an amplifier turn a signal round (low > high); so does a header
+    # in which the two were exchanged, and nothing tells them apart.
     if not (low < high and -(1 << 15) <= least < most < 1 << 15):
         msg = (
             f"{where}: physical {low:g} to {high:g}, digital {least} to {most}; wanted "
-            "each minimum below its maximum, the digital ones of 16 bits. No gain "
-            "follows from these."
+            "each minimum below its maximum, the digital ones of 16 bits. Correct the "
+            "header; of a signal that is turned round, write the values as they are."
         )
         raise UnitError(msg)
-    unit = _text(part(_UNIT, 8), "physical dimension", where=where)
-    return EdfSignal(label, unit, low, high, least, most, samples)
+    return EdfSignal(label, unit, low, high, least, most, sizes[number])

@@ -27,6 +27,7 @@ __all__ = [
     "check_plausible",
     "check_span",
     "physical",
+    "shown_unit",
 ]
 
 LOWEST_RATE: Final = 0.01
@@ -50,6 +51,31 @@ _VOLTS: Final[Mapping[str, float]] = {
 _PLAIN: Final = ("nu", "nd", "au", "a.u.", "adu", "adim", "1", "counts")
 """Words for "no unit": what was not calibrated is said to be so."""
 
+_WORDS: Final = frozenset(
+    (
+        *(*_VOLTS, *_PLAIN, "%", "percent", "bpm", "/min", "1/min", "pm", "rpm"),
+        *("ohm", "ohms", "kohm", "s", "ms", "us", "hz", "k", "degc", "deg", "rad"),
+        *("l", "ml", "dl", "l/min", "l/s", "ml/s", "ml/min", "cm/s", "m/s", "mm/s"),
+        *("m", "cm", "mm", "um", "nm", "kg", "g", "m/s2", "m/s^2", "n", "w", "j"),
+        *("a", "ma", "ua", "us", "mho", "mol/l", "mmol/l", "mg/dl", "g/dl", "ppm"),
+        *(
+            "ohm/s",
+            "mv/s",
+            "v/s",
+            "mmhg/s",
+            "count",
+            "counts",
+            "adu",
+            "bit",
+            "lux",
+            "vol%",
+        ),
+        *("torr", "bar", "mbar", "psi", "cmhg", "inhg", "db", "\u00b0c", "\u03a9"),
+    )
+)
+"""Units that a message may repeat. In a damaged or careless file anything may stand
+where the unit belongs, a name as well."""
+
 _PRESSURES: Final = frozenset(
     name
     for kind in ("abp", "aortic", "femoral", "radial")
@@ -57,10 +83,12 @@ _PRESSURES: Final = frozenset(
 )
 _LEADS: Final = frozenset({*CHANNEL_NAMES["ecg"], *(f"v{i}" for i in range(1, 10))})
 _LIGHTS: Final = frozenset(
-    name
-    for kind in ("ppg", "red", "infrared", "ear", "finger", "toe", "wrist", "forehead")
-    for name in CHANNEL_NAMES[kind]
+    name for kind in ("ppg", "red", "infrared") for name in CHANNEL_NAMES[kind]
 )
+
+
+_BLOCK: Final = 1 << 20
+"""Samples that are measured at once."""
 
 
 class _Bounds(NamedTuple):
@@ -76,12 +104,17 @@ _PRESSURE: Final = _Bounds(-200.0, 600.0, -100.0, 350.0)
 """mmHg. Transducers measure -30 to 300 mmHg (ANSI/AAMI BP22), a flush bag gives 300,
 and a line that is not zeroed is off by what its column of water weighs."""
 
+_ARTERIAL: Final = _Bounds(-200.0, 600.0, -50.0, 350.0)
+"""mmHg. The converters of the MIMIC databases end at -20 to -35 mmHg, which is what an
+open line gives; a mean far below has lost its baseline."""
+
 _LEAD: Final = _Bounds(-1e3, 1e3, -500.0, 500.0)
 """mV. A lead has 5 mV upon an offset of the electrodes of up to 300 mV (IEC
 60601-2-27); converters saturate below 1 V."""
 
-_LEAST_PRESSURE: Final = 10.0
-"""mmHg. The pressure in a great vein already spans as much."""
+_LEAST_ARTERIAL: Final = 10.0
+_LEAST_PRESSURE: Final = 1.0
+"""mmHg. No scale for an artery is as narrow as ten; those for veins may be."""
 
 _LEAST_LEAD: Final = 0.1
 """mV. A tenth of an R peak."""
@@ -102,7 +135,7 @@ _ANY: Final = _Bounds(-(2.0**32), 2.0**32, -(2.0**32), 2.0**32)
 def _bounds(name: str, unit: str) -> _Bounds:
     word = unit.strip().lower()
     if is_pressure(unit):
-        return _PRESSURE
+        return _ARTERIAL if _plain(name) in _PRESSURES else _PRESSURE
     if word == "mv":
         return _LEAD if _is_lead(name) else _VOLTAGE
     if word in ("%", "percent"):
@@ -116,6 +149,13 @@ def _plain(name: str) -> str:
 
 def _is_lead(name: str) -> bool:
     return _plain(name) in _LEADS or _plain(name).startswith("ecg")
+
+
+def shown_unit(unit: str) -> str:
+    """Return a unit as a message may tell it: not unless it is one that is in use."""
+    word = unit.strip()
+    known = is_pressure(word) or word.lower() in _WORDS
+    return word if known else "[an unknown unit]"
 
 
 def physical(values: Samples, unit: str, *, where: str) -> tuple[Samples, str]:
@@ -249,12 +289,15 @@ def check_frame(
     wanted = ""
     if kind in _PRESSURES and not (is_pressure(unit) or plain):
         wanted = "a pressure such as 'mmHg', or 'NU' where it is not calibrated"
-    elif _is_lead(name) and not (word in _VOLTS or plain):
+    elif kind in _LEADS and not (word in _VOLTS or plain):
         wanted = "'mV', or 'NU' where it is not calibrated"
-    elif kind in _LIGHTS and is_pressure(unit):
+    elif (kind in _LIGHTS or _is_lead(name)) and is_pressure(unit):
         wanted = "'NU', 'mV' or what else the sensor gives"
     if wanted:
-        msg = f"{where} is in {unit!r}; wanted {wanted}. Correct the unit or the name."
+        msg = (
+            f"{where} is in {shown_unit(unit)}; wanted {wanted}. Correct the unit or "
+            "the name."
+        )
         raise UnitError(msg)
 
 
@@ -275,7 +318,7 @@ def check_extent(name: str, unit: str, extent: Extent, *, where: str) -> None:
     if not extent.valid:
         msg = f"{where} holds no valid sample. Leave it out."
         raise RecordError(msg)
-    bounds = _bounds(name, unit)
+    bounds, unit = _bounds(name, unit), shown_unit(unit)
     for value, at in ((extent.low, extent.low_at), (extent.high, extent.high_at)):
         if not bounds.low <= value <= bounds.high:
             msg = (
@@ -303,11 +346,11 @@ def check_span(name: str, unit: str, span: float, *, where: str) -> None:
         where: Names the file, for messages.
 
     Raises:
-        UnitError: If a pressure has less than 10 mmHg, or a lead less than 0.1 mV,
-            from end to end, as with a gain that is too large.
+        UnitError: If an arterial pressure has less than 10 mmHg from end to end,
+            another 1 mmHg, or a lead 0.1 mV, as with a gain that is too large.
     """
     if is_pressure(unit):
-        least = _LEAST_PRESSURE
+        least = _LEAST_ARTERIAL if _plain(name) in _PRESSURES else _LEAST_PRESSURE
     elif unit == "mV" and _is_lead(name):
         least = _LEAST_LEAD
     else:
@@ -343,4 +386,6 @@ def check_plausible(signals: Mapping[str, Signal], *, where: str) -> None:
             unit=signal.unit,
             where=where,
         )
-        check_extent(name, signal.unit, Extent.of(signal.values), where=where)
+        parts = range(0, len(signal.values), _BLOCK)  # no copy of a whole channel
+        extents = (Extent.of(signal.values[k : k + _BLOCK]) for k in parts)
+        check_extent(name, signal.unit, sum(extents, Extent()), where=where)

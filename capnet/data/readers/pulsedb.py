@@ -76,7 +76,8 @@ def read_pulsedb(
             filtered ECG and PPG, it has no others), or names of the file such as
             ``PPG_F``; None for those of the three that there are.
         subject: Identifier; the name of the file by default. Of a subset it says who is
-            read, as the file writes it.
+            read, as the file writes it; of a file without ``SubjectID`` it says whose
+            all windows are.
         age: Years; as the file has it by default.
 
     Returns:
@@ -85,7 +86,8 @@ def read_pulsedb(
 
     Raises:
         RecordError: If the file is missing, damaged or no PulseDB file, lacks a signal,
-            or has several people and ``subject`` names none of them.
+            or has several people, or says not whose it is, and ``subject`` does not
+            tell.
         UnitError: If the clock of the file is not one of 125 Hz.
         MissingExtraError: If h5py is not installed.
     """

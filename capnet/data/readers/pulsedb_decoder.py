@@ -79,7 +79,7 @@ def _checked(found: Any, what: str, *, most: int) -> h5py.Dataset:
         msg = f"{what} is stored elsewhere or by an unknown filter"
         raise _refuse(msg)
     size = 1
-    for length in found.shape or (0,):
+    for length in (0,) if found.shape is None else found.shape:
         size *= int(length)
     wide = size * found.dtype.itemsize
     chunk = found.dtype.itemsize
@@ -144,16 +144,20 @@ class _Field:
         return float(_numbers(self.one(at, most=1), what)[0])
 
     def word(self, at: int) -> str:
-        """Return the text of a window: characters as numbers of 16 bits."""
+        """Return the text of a window: MATLAB's characters of 16 bits, or a string."""
         what = f"{self.name} of window {at}"
         return _word(self.one(at, most=_LONGEST_WORD), what)
 
 
 def _word(dataset: h5py.Dataset, what: str) -> str:
-    if dataset.dtype != np.uint16:
+    if h5py.check_string_dtype(dataset.dtype) is not None and dataset.size == 1:
+        [word] = np.reshape(dataset.asstr("utf-8", "replace")[()], -1)
+    elif dataset.dtype == np.uint16:
+        word = "".join(map(chr, dataset[()].reshape(-1)))
+    else:
         msg = f"{what} is no text"
         raise _refuse(msg)
-    return "".join(map(chr, dataset[()].reshape(-1))).strip("\0 ")
+    return str(word).strip("\0 ")
 
 
 def decode_pulsedb(
@@ -181,7 +185,7 @@ def decode_pulsedb(
             if not isinstance(group, h5py.Group):
                 msg = f"{_WINDOWS} is no struct"
                 raise _refuse(msg)
-            return _windows(file, group, channels, room)
+            return _windows(file, group, channels, subject, room)
         if _has(file, _SUBSET):
             group = _linked(file, _SUBSET)
             if not isinstance(group, h5py.Group):
@@ -222,7 +226,11 @@ def _named(
 
 
 def _windows(
-    file: h5py.File, group: h5py.Group, channels: Sequence[str] | None, room: int
+    file: h5py.File,
+    group: h5py.Group,
+    channels: Sequence[str] | None,
+    subject: str | None,
+    room: int,
 ) -> Answer:
     known = [name for name in _KNOWN if _has(group, name)]
     named = _named(channels, known, _USUAL)
@@ -235,14 +243,15 @@ def _windows(
         for name in ("SubjectID", "CaseID", "T", "Age", "Gender", "Height", "Weight")
         if _has(group, name)
     }
-    if "SubjectID" not in extra:
-        msg = "the windows have no SubjectID"
-        raise _refuse(msg)
+    if "SubjectID" not in extra and subject is None:
+        msg = "the windows have no SubjectID. Say by subject= whose they are."
+        raise RecordError(msg)
     for field in (*signals.values(), *extra.values()):
         if len(field) != count:
             msg = f"{field.name} has {len(field)} windows, {fields[0]} {count}"
             raise _refuse(msg)
-    people = {extra["SubjectID"].word(k) for k in range(count)}
+    who = extra.get("SubjectID")
+    people = {subject if who is None else who.word(k) for k in range(count)}
     arrays = {name: field.rows() for name, field in signals.items()}
     arrays["case"] = np.zeros(count)
     if "CaseID" in extra:

@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from capnet.data.readers.choice import known_unit
 from capnet.data.readers.plausibility import LONGEST
 from capnet.errors import RecordError, ShapeError, UnitError
 from capnet.files import confined
@@ -67,6 +68,13 @@ Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^\P{Cc}+$")]
 Code = Annotated[str, Field(pattern=r"^[!-~]{1,4}$")]
 
 
+def _unit(word: str) -> str:
+    if not known_unit(word):
+        msg = "no known unit; wanted mmHg, kPa, mV ..., or NU where it has none"
+        raise ValueError(msg)
+    return word
+
+
 class _Strict(BaseModel):
     """No field but the declared ones, no value of another type, no NaN."""
 
@@ -84,7 +92,7 @@ class Column(_Strict):
             rate is that of the table divided by n.
     """
 
-    unit: Annotated[str, Field(min_length=1, max_length=32)]
+    unit: Annotated[str, AfterValidator(_unit)]
     every: Annotated[int, Field(ge=1, le=100_000)] = 1
 
 
@@ -340,7 +348,8 @@ def _complain(error: ValidationError, *, where: str) -> NoReturn:
     elif kind == "missing":
         said = f"{_path(place)} is missing. Add it"
     else:
-        said = f"{_path(place)}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        words = detail["msg"].removeprefix("Value error, ")
+        said = f"{_path(place)}: {words[0].lower()}{words[1:]}"
     more = f" ({len(details)} faults in all)" if len(details) > 1 else ""
     msg = f"{where}: {said}{more}."
     raise (UnitError if _is_unit(place) else RecordError)(msg) from None

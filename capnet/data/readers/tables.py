@@ -5,6 +5,7 @@ the sidecar, see `capnet.data.readers.sidecar`.
 """
 
 from collections.abc import Mapping, Sequence
+from glob import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -94,11 +95,11 @@ def read_table(
     for other in sidecar.also:
         file = confined(path.parent, other.file, where=where)
         tables.append((file, other.file, other))
-    for file, name, table in tables:
+    for place, name, table in tables:
         if name in files:
             msg = f"{where}: a file is declared twice. Declare each table once."
             raise RecordError(msg)
-        files[name] = _hash(file, table)
+        file, files[name] = _declared(place, table)
         mine = [c for c in table.channels if c in wanted]
         columns, clock = _columns(file, table, mine)
         if clock is not None:
@@ -136,17 +137,25 @@ def _form(path: Path) -> _Form:
     return _FORMS[path.suffix.lower()]
 
 
-def _hash(path: Path, table: Table) -> str:
-    """Return a table's hash, which is the one that the sidecar declares."""
+def _declared(path: Path, table: Table) -> tuple[Path, str]:
+    """Return the file that the sidecar was written for, and its hash.
+
+    A writer that was killed between the two leaves the new table hidden beside the old
+    one, see `capnet.data.together`.
+    """
     found = sha256_of(path)
-    if table.sha256 is not None and found != table.sha256:
-        msg = (
-            f"{path.name} is not the file that its sidecar was written for (sha256 "
-            f"{found[:12]}..., declared {table.sha256[:12]}...). Fetch both again; if "
-            "the table was changed on purpose, remove sha256 from the sidecar."
-        )
-        raise RecordError(msg)
-    return found
+    if table.sha256 in (None, found):
+        return path, found
+    for hidden in path.parent.glob(f".*.{escape(path.name)}"):
+        plain = hidden.is_file() and not hidden.is_symlink()
+        if plain and sha256_of(hidden) == table.sha256:
+            return hidden, table.sha256
+    msg = (
+        f"{path.name} is not the file that its sidecar was written for (sha256 "
+        f"{found[:12]}..., declared {table.sha256[:12]}...). Fetch both again; if "
+        "the table was changed on purpose, remove sha256 from the sidecar."
+    )
+    raise RecordError(msg)
 
 
 def _columns(

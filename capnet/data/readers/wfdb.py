@@ -1,19 +1,25 @@
 """The door of WFDB: PhysioNet records in, or one clear error.
 
-Verified before anything is allocated: header, sizes, paths, the time that is declared;
-while it is read: checksum and first sample of every signal; after: what the channels
-hold. A record is gone through in blocks of its frames, so that reading it whole and in
-parts are the same, and the latter takes no more memory for a day than for a minute.
+The wfdb package decodes the samples; nothing else is left to it, as it reads many a
+damaged header with other numbers than are meant. Verified before it is called: header,
+sizes, paths, the time that is declared; of what it returns: checksum and first sample
+of every signal, and what the channels hold. It is called for one block of frames after
+the other, so that reading a record whole and in parts are the same, and the latter
+takes no more memory for a day than for a minute.
 """
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import wfdb
+from jaxtyping import Int
 
 from capnet.data.readers.plausibility import (
     Extent,
@@ -24,20 +30,16 @@ from capnet.data.readers.plausibility import (
 )
 from capnet.data.readers.wfdb_annotations import ANNOTATORS, read_annotations
 from capnet.data.readers.wfdb_header import Header, SignalLine, parse_header
-from capnet.data.readers.wfdb_samples import (
-    FLAC,
-    STORAGE,
-    Digital,
-    blocks,
-    bytes_of,
-    flac_length,
-)
+from capnet.data.readers.wfdb_storage import STORAGE, check_size
 from capnet.errors import ConfigError, RecordError, UnitError
 from capnet.files import confined, sha256_of
 from capnet.records import Annotations, Record, Signal
 from capnet.types import Samples
 
 __all__ = ["read_wfdb", "stream_wfdb"]
+
+Digital = Int[np.ndarray, "time"]
+"""Samples of one signal as the converter gave them."""
 
 _LARGEST_HEADER: Final = 1 << 20
 """Bytes; a longer header is no header."""
@@ -47,11 +49,6 @@ _BLOCK: Final = 1 << 18
 
 _PART: Final = 1 << 23
 """Samples of all channels in a part; parts of more are made shorter."""
-
-_FREE: Final = 1 << 22
-"""Samples that a compressed file may hold however small it is ..."""
-_PACKED: Final = 64
-"""... and those for each of its bytes: recorded noise is not packed as tightly."""
 
 _EMPTY: Final = 1 << 23
 """Samples of gaps that a record may have however little it holds ..."""
@@ -67,23 +64,31 @@ class _Plain:
     """A record in one piece, its sizes verified.
 
     Attributes:
-        name: Of its header, for messages.
+        path: Its header.
+        header: Its content.
         begin: Frames of the whole record before it.
-        length: Frames.
-        files: Signal files, each with its signals.
+        files: With the samples.
     """
 
-    name: str
+    path: Path
+    header: Header
     begin: int
-    length: int
-    files: tuple[tuple[Path, tuple[SignalLine, ...]], ...]
+    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class _Channel:
-    """What is the same of a channel in every piece."""
+    """What is the same of a channel in every piece.
+
+    Attributes:
+        per_frame: Samples in one frame.
+        declared: Unit that the header names, in lower case.
+        unit: That of `physical`; empty where none is named.
+        skew: Frames.
+    """
 
     per_frame: int
+    declared: str
     unit: str
     skew: int
 
@@ -135,72 +140,22 @@ def _parsed(folder: Path, name: str, *, layout: bool = False) -> tuple[Path, Hea
     return path, parse_header(text, where=path.name, layout=layout)
 
 
-def _check_size(
-    path: Path, lines: Sequence[SignalLine], *, length: int, where: str
-) -> None:
-    """Compare what a header declares with one file's size."""
-    first = lines[0]
-    for line in lines:
-        if line.format not in STORAGE:
-            known = ", ".join(STORAGE)
-            msg = f"{where}: storage format {line.format!r}; wanted one of {known}."
-            raise RecordError(msg)
-        if line.format == "8" and line.first is None:
-            msg = (
-                f"{where}, channel {line.name!r}: format 8 stores differences, and "
-                "the header has no first sample. Add it."
-            )
-            raise RecordError(msg)
-    if len({(line.format, line.offset) for line in lines}) > 1:
-        msg = f"{where}: signals of {path.name} differ in format or offset."
-        raise RecordError(msg)
-    size = path.stat().st_size
-    if first.format in FLAC:
-        if len({line.per_frame for line in lines}) > 1:
-            msg = f"{where}: signals of {path.name} differ in samples a frame."
-            raise RecordError(msg)
-        found = flac_length(path, first.format, n_signals=len(lines), where=where)
-        found -= first.offset
-        least = largest = length * first.per_frame
-        what = "samples a signal"
-        if least * len(lines) > _FREE + _PACKED * size:
-            msg = (
-                f"{where}: {path.name} declares {least} samples a signal in {size} "
-                "bytes, more than can be packed so. The file or header is damaged."
-            )
-            raise RecordError(msg)
-    else:
-        samples = length * sum(line.per_frame for line in lines)
-        least, largest = bytes_of(samples, first.format)
-        found, what = size - first.offset, "bytes"
-    if not least <= found <= largest:
-        msg = (
-            f"{where}: {path.name} holds {found} {what}; the header declares {least}. "
-            "The file is cut or does not belong to this header."
-        )
-        raise RecordError(msg)
-
-
-def _plain(folder: Path, name: str, header: Header, *, begin: int) -> _Plain:
+def _plain(path: Path, header: Header, *, begin: int) -> _Plain:
     """Find the signal files of a record in one piece, and verify their sizes."""
-    where = f"{name}.hea"
-    groups: dict[str, list[SignalLine]] = {}
-    previous = ""
-    for line in header.signals:
-        if line.file == "~":
-            msg = f"{where}: signal {line.name!r} has no file ('~'); wanted samples."
+    where, files = path.name, []
+    # wfdb, too, takes signals of one file as lying beside each other.
+    for name, group in groupby(header.signals, key=lambda line: line.file):
+        lines = tuple(group)
+        if name == "~":
+            msg = f"{where}: signal {lines[0].name!r} has no file ('~'); wanted one."
             raise RecordError(msg)
-        if line.file in groups and line.file != previous:
-            msg = f"{where}: the signals of {line.file!r} do not stand together."
+        file = confined(path.parent, name, where=where)
+        if file in files:
+            msg = f"{where}: the signals of {name!r} do not stand together."
             raise RecordError(msg)
-        previous = line.file
-        groups.setdefault(line.file, []).append(line)
-    files: list[tuple[Path, tuple[SignalLine, ...]]] = []
-    for file, lines in groups.items():
-        path = confined(folder, file, where=where)
-        _check_size(path, lines, length=header.length, where=where)
-        files.append((path, tuple(lines)))
-    return _Plain(where, begin, header.length, tuple(files))
+        check_size(file, lines, length=header.length, where=where)
+        files.append(file)
+    return _Plain(path, header, begin, tuple(files))
 
 
 def _check_segment(inner: Header, outer: Header, length: int, *, where: str) -> None:
@@ -214,12 +169,12 @@ def _check_segment(inner: Header, outer: Header, length: int, *, where: str) -> 
 
 
 def _pieces(
-    folder: Path, name: str, header: Header
+    main: Path, header: Header
 ) -> tuple[list[_Plain], list[Path], dict[str, _Channel]]:
     """Open every segment; a record in one piece is its own."""
-    where = f"{name}.hea"
+    where = main.name
     if not header.segments:
-        plain = _plain(folder, name, header, begin=0)
+        plain = _plain(main, header, begin=0)
         return [plain], [], _channels([plain], {}, where=where)
     pieces: list[_Plain] = []
     read: list[Path] = []
@@ -230,7 +185,7 @@ def _pieces(
         if segment.name == "~":
             begin += segment.length
             continue
-        path, inner = _parsed(folder, segment.name, layout=segment.length == 0)
+        path, inner = _parsed(main.parent, segment.name, layout=segment.length == 0)
         read.append(path)
         if inner.name != segment.name:
             msg = f"{told} has the header of another. Fetch it again."
@@ -238,7 +193,7 @@ def _pieces(
         _check_segment(inner, header, segment.length, where=told)
         names = {line.name for line in inner.signals}
         if segment.length == 0:
-            layout = {line.name: _channel(line) for line in inner.signals}
+            layout = {line.name: _channel(line, where=told) for line in inner.signals}
         elif not names <= layout.keys() and layout:
             extra = sorted(names - layout.keys())[0]
             msg = f"{told} has a channel {extra!r} that the layout does not have."
@@ -251,7 +206,7 @@ def _pieces(
             )
             raise RecordError(msg)
         if segment.length:
-            pieces.append(_plain(folder, segment.name, inner, begin=begin))
+            pieces.append(_plain(path, inner, begin=begin))
         begin += segment.length
     if not pieces:
         msg = f"{where} is empty: it has gaps alone."
@@ -259,11 +214,11 @@ def _pieces(
     return pieces, read, _channels(pieces, layout, where=where)
 
 
-def _channel(line: SignalLine) -> _Channel:
+def _channel(line: SignalLine, *, where: str) -> _Channel:
     unit = line.unit
     if unit:
-        _, unit = physical(np.empty(0), unit, where=f"channel {line.name!r}")
-    return _Channel(line.per_frame, unit, line.skew)
+        _, unit = physical(np.empty(0), unit, where=f"{where}, channel {line.name!r}")
+    return _Channel(line.per_frame, line.unit.lower(), unit, line.skew)
 
 
 def _channels(
@@ -272,8 +227,8 @@ def _channels(
     """Collect the channels, which may not change from piece to piece."""
     found: dict[str, _Channel] = {}
     for piece in pieces:
-        for line in (line for _, lines in piece.files for line in lines):
-            channel = _channel(line)
+        for line in piece.header.signals:
+            channel = _channel(line, where=where)
             if found.setdefault(line.name, channel) != channel:
                 msg = (
                     f"{where}: channel {line.name!r} changes rate, unit or skew midway."
@@ -287,11 +242,14 @@ def _opened(path: Path) -> _Recording:
     """Read all but the samples."""
     name = path.stem if path.suffix == ".hea" else path.name
     folder, where = path.parent, f"{name}.hea"
+    if "::" in str(folder.absolute()):  # wfdb takes it for the address of a cloud
+        msg = f"{where} lies in a folder with '::' in its name. Rename the folder."
+        raise RecordError(msg)
     main, header = _parsed(folder, name)
-    pieces, read, channels = _pieces(folder, name, header)
+    pieces, read, channels = _pieces(main, header)
     duration = header.length / header.rate
     annotations: dict[str, Annotations] = {}
-    read = [main, *read, *(file for piece in pieces for file, _ in piece.files)]
+    read = [main, *read, *(file for piece in pieces for file in piece.files)]
     for annotator in ANNOTATORS:
         file = f"{name}.{annotator}"
         if (folder / file).exists():
@@ -301,37 +259,86 @@ def _opened(path: Path) -> _Recording:
             )
             read.append(beside)
     samples = sum(
-        piece.length * line.per_frame
+        piece.header.length * line.per_frame
         for piece in pieces
-        for _, lines in piece.files
-        for line in lines
+        for line in piece.header.signals
     )
     return _Recording(
         where, header, tuple(pieces), channels, samples, tuple(read), annotations
     )
 
 
+def _decoded(piece: _Plain, begin: int, end: int) -> list[Digital]:
+    """Let wfdb decode frames, and see that it has read the same header."""
+    header, lines = piece.header, piece.header.signals
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = wfdb.rdrecord(
+                str(piece.path.with_suffix("")),
+                sampfrom=begin,
+                sampto=end,
+                physical=False,
+                smooth_frames=False,
+                ignore_skew=True,
+                return_res=32,
+            )
+            signals = list(found.e_d_signal)
+        # wfdb and libsndfile raise whatever they stumble over, bare Exception too. What
+        # they say is not told on: it may quote the header.
+        except Exception as error:
+            msg = (
+                f"{piece.path.name}: the samples from frame {begin} on cannot be "
+                f"decoded ({type(error).__name__}). The files are damaged; fetch them "
+                "again."
+            )
+            raise RecordError(msg) from error
+    read = zip(found.file_name, found.fmt, found.samps_per_frame, strict=True)
+    same = (
+        found.fs == header.rate
+        and list(read) == [(x.file, x.format, x.per_frame) for x in lines]
+        and [x or 0 for x in found.byte_offset] == [x.offset for x in lines]
+        and [len(x) for x in signals] == [(end - begin) * x.per_frame for x in lines]
+    )
+    if not same:
+        msg = (
+            f"{piece.path.name}: the header can be read in two ways. Write it in "
+            "plain fields, one blank between them."
+        )
+        raise RecordError(msg)
+    return signals
+
+
 class _Check:
-    """Checksum and first sample of one signal, as its blocks come in."""
+    """First sample, range and checksum of one signal, as its blocks come in."""
 
     def __init__(self, line: SignalLine, *, where: str) -> None:
         self._line, self._where = line, f"{where}, channel {line.name!r}"
-        self._sum, self._begun = 0, False
+        self._sum, self._last = 0, line.first or 0
+        self._begun = False
 
-    def add(self, digital: Digital) -> None:
-        """Hold the next samples against the header."""
-        line = self._line
-        first, missing = int(digital[0]), STORAGE[line.format].missing
-        # A first sample that is missing has no value that a header could declare.
-        wrong = line.first not in (None, first) and first != missing
-        if wrong and not self._begun:
+    def add(self, digital: Digital) -> Digital:
+        """Hold the next samples against the header, and return them."""
+        line, storage = self._line, STORAGE[self._line.format]
+        if line.format == "8" and self._begun:
+            # wfdb begins the sum of differences anew with every call.
+            digital = digital + np.int32(self._last - (line.first or 0))
+        first, half = int(digital[0]), 1 << (storage.bits - 1)
+        # A first sample that is missing is declared as such, or as 0.
+        wanted = (first, 0) if first == storage.missing else (first,)
+        if not self._begun and line.first not in (None, *wanted):
             msg = (
                 f"{self._where}: sample 0 is {first}, the header says {line.first}. "
                 "The file is damaged; fetch it again."
             )
             raise RecordError(msg)
-        self._begun = True
+        # Format 311: wfdb reads a bit that belongs to no sample.
+        if digital.max() >= half:
+            msg = f"{self._where}: a sample has more than {storage.bits} bits."
+            raise RecordError(msg)
+        self._begun, self._last = True, int(digital[-1])
         self._sum += int(digital.sum(dtype=np.int64))
+        return digital
 
     def finish(self) -> None:
         """Hold the sum against the header."""
@@ -370,25 +377,19 @@ def _blocks(recording: _Recording, names: Sequence[str]) -> Iterator[_Block]:
     """Go through a record, verify every signal, and convert those wanted."""
     wanted = set(names)
     for piece in recording.pieces:
-        lines = [line for _, group in piece.files for line in group]
-        width = sum(line.per_frame for line in lines)
-        step = 6 * max(_BLOCK // (6 * width), 1)
-        checks = [_Check(line, where=piece.name) for line in lines]
-        files = [
-            blocks(path, group, length=piece.length, step=step, where=piece.name)
-            for path, group in piece.files
-        ]
-        begin = 0
-        for parts in zip(*files, strict=True):
-            signals = [signal for part in parts for signal in part]
-            frames = len(signals[0]) // lines[0].per_frame
+        where, length = piece.path.name, piece.header.length
+        lines = piece.header.signals
+        step = max(_BLOCK // sum(line.per_frame for line in lines), 1)
+        checks = [_Check(line, where=where) for line in lines]
+        for begin in range(0, length, step):
+            end = min(begin + step, length)
             values: dict[str, Samples] = {}
+            signals = _decoded(piece, begin, end)
             for signal, line, check in zip(signals, lines, checks, strict=True):
-                check.add(signal)
+                digital = check.add(signal)
                 if line.name in wanted:
-                    values[line.name] = _values(signal, line, where=piece.name)
-            yield _Block(piece.begin + begin, frames, values)
-            begin += frames
+                    values[line.name] = _values(digital, line, where=where)
+            yield _Block(piece.begin + begin, end - begin, values)
         for check in checks:
             check.finish()
 
@@ -422,12 +423,12 @@ def _asked(recording: _Recording, channels: Sequence[str]) -> list[str]:
 def _check_spans(recording: _Recording, names: Sequence[str]) -> None:
     """See that converter and gain could have recorded the channels wanted."""
     for piece in recording.pieces:
-        for line in (line for _, lines in piece.files for line in lines):
+        for line in piece.header.signals:
             if line.name in names:
                 steps = np.array([2.0 ** STORAGE[line.format].bits])
-                where = f"{piece.name}, channel {line.name!r}"
+                where = f"{piece.path.name}, channel {line.name!r}"
                 span, unit = physical(steps / line.gain, line.unit, where=where)
-                check_span(line.name, unit, float(span[0]), where=piece.name)
+                check_span(line.name, unit, float(span[0]), where=piece.path.name)
 
 
 class _Survey:
@@ -455,7 +456,7 @@ class _Survey:
         if not names:
             msg = (
                 f"{recording.where} is empty: no channel holds a valid sample with a "
-                "unit."
+                "unit. Add the units to the gains in its header, as in 200/mV."
             )
             raise RecordError(msg)
         return names
@@ -472,8 +473,8 @@ def _source(recording: _Recording, names: Sequence[str], *, asked: bool) -> str:
         ]
         if out:
             told.append(f"left out, as {why}: {', '.join(out)}")
-    lines = [x for piece in recording.pieces for _, group in piece.files for x in group]
-    if any(line.checksum is None for line in lines):
+    pieces = recording.pieces
+    if any(x.checksum is None for piece in pieces for x in piece.header.signals):
         told.append("without checksums, so that damage cannot be seen")
     return "; ".join(told)
 

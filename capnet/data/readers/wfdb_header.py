@@ -33,11 +33,13 @@ _COUNTER: Final = re.compile(
     r"(?P<counter>[^\s(]+)(?:\((?P<base>[^\s)]+)\))?", re.ASCII
 )
 _TIME: Final = re.compile(
-    r"(?:(?:(?:[01]?\d|2[0-3]):)?[0-5]?\d:)?[0-5]?\d(?:\.\d{1,9})?", re.ASCII
+    r"(?:(?:(?:[01]?\d|2[0-3]):)?[0-5]?\d:)?[0-5]?\d(?:\.\d{1,6})?", re.ASCII
 )
 _DATE: Final = re.compile(
-    r"(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|1[0-2])/\d{1,4}", re.ASCII
+    r"(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|1[0-2])/\d{4}", re.ASCII
 )
+_FILE: Final = re.compile(r"~|[-\w]+(?:\.\w+)?", re.ASCII)
+"""Names that wfdb reads, too."""
 _FORMAT: Final = re.compile(
     r"(?P<format>\d{1,4})(?:x(?P<per_frame>\d{1,6}))?(?::(?P<skew>\d{1,9}))?"
     r"(?:\+(?P<offset>\d{1,12}))?",
@@ -50,6 +52,12 @@ _GAIN: Final = re.compile(
 _WHOLE: Final = re.compile(r"[-+]?\d{1,12}", re.ASCII)
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
 _SHIFTED: Final = re.compile(r"[-+]?\d+[ \t]", re.ASCII)
+
+_TECHNICAL: Final = re.compile(r"[-+.\deE]{1,24}|[-+]?(?:nan|inf)", re.ASCII)
+"""What a message repeats of a field: anything else may be text that strayed there."""
+
+_LONGEST_NAME: Final = 64
+"""Letters; what is longer is a remark, not the name of a signal."""
 
 _AGE: Final = re.compile(
     r"(?<![A-Za-z])<?age>?[ \t]*[:=]?[ \t]*(?P<age>\d{1,3}(?:\.\d{1,6})?)"
@@ -147,12 +155,15 @@ class Header:
     male: float | None = None
 
 
+def _told(word: str | None) -> str:
+    if word is None:
+        return "missing"
+    return repr(word) if _TECHNICAL.fullmatch(word) else "no number"
+
+
 def _number(text: str | None, *, what: str, where: str) -> float:
     if text is None or not _NUMBER.fullmatch(text):
-        found = "missing" if text is None else repr(text)
-        if ":" in found:  # a time of day, where the number was
-            found = "no number"
-        msg = f"{where}: the {what} is {found}; wanted a positive number. Add it."
+        msg = f"{where}: the {what} is {_told(text)}; wanted a positive number. Add it."
         raise UnitError(msg)
     value = float(text)
     if not (isfinite(value) and value > 0.0):
@@ -162,10 +173,11 @@ def _number(text: str | None, *, what: str, where: str) -> float:
 
 
 def _plain_name(name: str, *, where: str) -> str:
-    if name in {".", ".."} or re.search(r"[/\\:\0]", name):
+    if not _FILE.fullmatch(name):
         msg = (
-            f"{where}: the file {name!r} lies outside the record's folder; wanted a "
-            "plain name beside the header. Put the file there."
+            f"{where}: the name of its file has other than letters, digits, '-', '_' "
+            "and one dot, so that it may lie outside the record's folder; wanted a "
+            "plain name beside the header. Rename the file."
         )
         raise RecordError(msg)
     return name
@@ -178,8 +190,8 @@ def _optional_whole(
         return None
     if not _WHOLE.fullmatch(words[place]):
         msg = (
-            f"{where}: field {place + 1} ({what}) is {words[place]!r}; wanted a whole "
-            "number. Correct it."
+            f"{where}: field {place + 1} ({what}) is {_told(words[place])}; wanted a "
+            "whole number. Correct it."
         )
         raise RecordError(msg)
     value = int(words[place])
@@ -196,6 +208,9 @@ def _signal_line(line: str, *, number: int, rate: float, where: str) -> SignalLi
     words = re.split(r"[ \t]+", line, maxsplit=8)
     where = f"{where}, signal {number}"
     name = words[8].strip() if len(words) > 8 else f"signal {number}"
+    if len(name) > _LONGEST_NAME:
+        msg = f"{where}: the name has {len(name)} letters; wanted {_LONGEST_NAME}."
+        raise RecordError(msg)
     where = f"{where} ({name})"
     if _SHIFTED.match(name):
         msg = f"{where}: the name begins with a number; there is a field too many."
@@ -203,8 +218,7 @@ def _signal_line(line: str, *, number: int, rate: float, where: str) -> SignalLi
     file = _plain_name(words[0], where=where)
     form = _FORMAT.fullmatch(words[1]) if len(words) > 1 else None
     if form is None:
-        found = words[1] if len(words) > 1 else "missing"
-        msg = f"{where}: the storage format is {found!r}; wanted e.g. '16' or '212x4'."
+        msg = f"{where}: wanted a storage format, e.g. '16' or '212x4'. Correct it."
         raise RecordError(msg)
     per_frame = int(form["per_frame"] or 1)
     if per_frame < 1:
@@ -220,7 +234,7 @@ def _signal_line(line: str, *, number: int, rate: float, where: str) -> SignalLi
     scale = _GAIN.fullmatch(words[2]) if len(words) > 2 else None
     fields = scale.groupdict() if scale else {}
     if len(words) > 2 and scale is None:
-        msg = f"{where}: gain and unit are {words[2]!r}; wanted e.g. '200(0)/mV'."
+        msg = f"{where}: gain and unit cannot be read; wanted e.g. '200(0)/mV'."
         raise UnitError(msg)
     gain = _number(fields.get("gain"), what="gain", where=where)
     large = _LARGEST_WHOLE

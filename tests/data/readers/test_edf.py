@@ -1,5 +1,6 @@
 """The door of EDF: exactly the samples of the file, or one clear error."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -151,7 +152,7 @@ def test_only_the_channels_asked_for_are_read(tmp_path):
     ("field", "value", "error"),
     [
         ("low", "400", UnitError),
-        ("low", "500", UnitError),
+        ("low", "500", UnitError),  # turned round
         ("low", "", UnitError),
         ("high", "nan", UnitError),
         ("high", "inf", UnitError),
@@ -256,6 +257,42 @@ def test_an_error_quotes_no_field_that_names_somebody(tmp_path):
 
 
 def test_one_channel_alone_is_a_file(tmp_path):
-    channel = Channel("ABP", np.full(100, 24000), 100)
+    channel = Channel("ABP", np.full(100, 6000), 100)
     record = read_edf(write(tmp_path / "a.edf", Edf([channel])))
     assert record.channels["ABP"].duration == 1.0
+
+
+def test_gaps_of_many_channels_are_counted_before_room_is_made(tmp_path):
+    """Each channel alone would fit; all of them would take 6 GB."""
+    made = people(2, kind="EDF+D", onsets=[0.0, 999999.0])
+    small = replace(made.channels[1], digital=np.zeros(8, int), count=4)
+    many = [replace(small, label=f"ABP {n}") for n in range(200)]
+    path = write(tmp_path / "a.edf", replace(made, channels=many))
+    tracemalloc.start()
+    with pytest.raises(RecordError, match="samples with the gaps"):
+        read_edf(path)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+def test_where_fields_have_moved_no_text_is_quoted(tmp_path):
+    """Labels cut out: the transducers' text stands where they were."""
+    data = bytearray(content(people()))
+    data[256 + 48 : 256 + 48 + 80] = b"Canary 4711".ljust(80)
+    del data[256 : 256 + 48]
+    path = tmp_path / "a.edf"
+    path.write_bytes(data)
+    with pytest.raises(RecordError) as caught:
+        read_edf(path)
+    assert "Canary" not in str(caught.value)
+
+
+def test_a_micro_sign_is_read(tmp_path):
+    made = people()
+    made.channels[0] = replace(
+        made.channels[0], unit="\xb5V", low="-10000", high="10000"
+    )
+    found = read_edf(write(tmp_path / "a.edf", made)).channels["II"]
+    usual = read_edf(write(tmp_path / "b.edf", people())).channels["II"]
+    assert found.unit == "mV"
+    np.testing.assert_allclose(found.values, usual.values, atol=1e-9)

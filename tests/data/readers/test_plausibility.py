@@ -6,6 +6,7 @@ from capnet.data.readers.plausibility import (
     check_plausible,
     check_span,
     physical,
+    shown_unit,
 )
 from capnet.errors import RecordError, UnitError
 from capnet.records import Signal
@@ -49,6 +50,7 @@ def signal(values, unit="NU", rate=100.0, start=0.0):
         ("ABP", signal([80, 601], "mmHg"), RecordError, "sample 1 is 601 mmHg"),
         ("ABP", signal([-201, 90], "mmHg"), RecordError, "sample 0 is -201 mmHg"),
         ("ABP", signal([400, 500], "mmHg"), RecordError, "mean of samples 0 to 1"),
+        ("ABP", signal([-100.0, -17.0], "mmHg"), RecordError, "mean .* is -58.5 mmHg"),
         ("CVP", signal([700.0], "mmHg"), RecordError, "700 mmHg"),
         ("II", signal([0.0, -1001.0], "mV"), RecordError, "sample 1 is -1001 mV"),
         ("ECG lead", signal([0.0, 1001.0], "mV"), RecordError, "sample 1 is 1001 mV"),
@@ -62,9 +64,10 @@ def signal(values, unit="NU", rate=100.0, start=0.0):
         ("x", signal([0.0], start=-3e6), RecordError, "31 days"),
         ("x", signal(np.zeros(26785), rate=0.01), RecordError, "31 days"),
         ("ABP", signal([90.0], "mV"), UnitError, "wanted a pressure"),
-        ("fem", signal([90.0], "mmHq"), UnitError, "'mmHq'"),
+        ("fem", signal([90.0], "mmHq"), UnitError, r"in \[an unknown unit\]; wanted a"),
         ("II", signal([1.0], "mmHg"), UnitError, "wanted 'mV'"),
-        ("PLETH", signal([1.0], "mmHg"), UnitError, "'PLETH' is in 'mmHg'"),
+        ("ECG chest", signal([1.0], "mmHg"), UnitError, "wanted 'NU', 'mV'"),
+        ("PLETH", signal([1.0], "mmHg"), UnitError, "'PLETH' is in mmHg"),
     ],
 )
 def test_what_no_device_gives(name, wave, kind, message):
@@ -77,16 +80,34 @@ def test_what_no_device_gives(name, wave, kind, message):
     ("name", "wave"),
     [
         ("ABP", signal([np.nan, 300.0, -40.0, 90.0], "mmHg")),  # flushed, opened
+        ("ABP", signal([-34.5, -34.5], "mmHg")),  # the line is open
         ("ABP", signal([1.0, 2.0], "NU")),
         ("II", signal([320.0, 321.0], "mV")),  # the offset of electrodes
         ("PLETH", signal([4999.0], "mV")),  # a photodiode's 5 V
         ("PPG", signal([8388607.0], "NU")),
+        ("PLETH", signal([0.2, 4.9], "V")),
+        ("finger", signal([80.0, 120.0], "mmHg")),  # of a finger cuff
+        ("CVP", signal([4.0, 4.0, 4.1], "mmHg")),
+        ("ICP", signal([-2.0, -2.0], "mmHg")),
+        ("Resp", signal([1.0, 1.1], "Ohm")),
+        ("SpO2", signal([0.0, 98.0], "%")),
         ("HR", signal([-1.0, 511.0], "bpm")),
+        ("ECG HR", signal([60.0, 61.0], "bpm")),
         ("cuff", signal([120.0], "mmHg", rate=0.01)),
     ],
 )
 def test_what_monitors_do_is_let_through(name, wave):
     check_plausible({name: wave}, where="a.hea")
+
+
+@pytest.mark.parametrize("unit", ["Jane", "mmHg,Jane", "12.3.1950", "MRN4711"])
+def test_a_unit_that_is_none_is_not_repeated(unit):
+    for name, value in [("ABP", 90.0), ("II", 1.0), ("x", 1e12), ("x", -1e12)]:
+        with pytest.raises((UnitError, RecordError)) as caught:
+            check_plausible({name: signal([value], unit)}, where="a.hea")
+        assert unit not in str(caught.value)
+    assert shown_unit(" kPa ") == "kPa"
+    assert shown_unit(unit) == "[an unknown unit]"
 
 
 def test_nothing_is_no_record():
@@ -97,8 +118,10 @@ def test_nothing_is_no_record():
 @pytest.mark.parametrize(
     ("name", "unit", "span", "right"),
     [
-        ("CVP", "mmHg", 9.9, False),
-        ("CVP", "mmHg", 10.0, True),
+        ("ABP", "mmHg", 9.9, False),
+        ("ABP", "mmHg", 10.0, True),
+        ("CVP", "mmHg", 0.9, False),
+        ("CVP", "mmHg", 1.0, True),
         ("II", "mV", 0.09, False),
         ("II", "mV", 0.1, True),
         ("EEG", "mV", 0.01, True),

@@ -236,3 +236,29 @@ def test_other_files_are_refused(tmp_path):
         read_pulsedb(path)
     with pytest.raises(RecordError, match="cannot be read"):
         read_pulsedb(tmp_path / "none.mat")
+
+
+def test_scalars_and_strings_of_other_programs_are_read(tmp_path):
+    """As h5py writes a number and a text, which MATLAB does as matrices."""
+    path = write(tmp_path / "a.mat", windows(2))
+    with h5py.File(path, "r+") as file:
+        for name, value in (("Age", 61.0), ("Gender", "F"), ("SubjectID", b"p1")):
+            links = file["Subj_Wins"][name][()].reshape(-1)
+            for k in range(2):
+                place = file[links[k]].name
+                del file[place]
+                file[place] = value
+                file["Subj_Wins"][name].write_direct(
+                    np.array([[file[place].ref] * 2], dtype=h5py.ref_dtype)
+                )
+    record = read_pulsedb(path)
+    assert (record.age, record.covariates["male"]) == (61.0, 0.0)
+
+
+def test_windows_that_name_nobody_are_read_when_it_is_said_whose_they_are(tmp_path):
+    made = windows(2)
+    del made["SubjectID"]
+    path = write(tmp_path / "a.mat", made)
+    with pytest.raises(RecordError, match="Say by subject="):
+        read_pulsedb(path)
+    assert read_pulsedb(path, subject="b").subject == "b"

@@ -69,7 +69,11 @@ UNITS = {
     "rate in words": (changed(sampling_rate="125"), "sampling_rate: input should be"),
     "rate true": (changed(sampling_rate=True), "sampling_rate: input should be"),
     "no unit": (changed(channels={"a": {}}), r"channels\['a'\].unit is missing"),
-    "empty unit": (changed(channels={"a": {"unit": ""}}), r"channels\['a'\].unit: str"),
+    "empty unit": (changed(channels={"a": {"unit": ""}}), r"channels\['a'\].unit: no"),
+    "no unit's word": (
+        changed(channels={"a": {"unit": "Canary"}}),
+        r"^a.json: channels\['a'\].unit: no known unit; wanted mmHg((?!Canary).)*$",
+    ),
     "unit none": (
         changed(channels={"a": {"unit": None}}),
         r"channels\['a'\].unit: inp",

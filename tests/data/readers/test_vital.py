@@ -326,3 +326,24 @@ def test_missing_and_empty_files_are_refused(tmp_path):
     empty.tracks = empty.tracks[3:]
     with pytest.raises(RecordError, match="is empty"):
         read_vital(write(tmp_path / "a.vital", empty))
+
+
+def test_far_more_packets_than_bytes_are_refused(tmp_path):
+    made = people()
+    made.extra = packet(10, b"") * 150_000
+    path = write(tmp_path / "a.vital", made)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(RecordError, match="far more packets"):
+        read_vital(path)
+
+
+def test_a_word_that_is_no_unit_is_neither_kept_nor_quoted(tmp_path):
+    made = people()
+    made.tracks[1].unit = "Canary"
+    path = write(tmp_path / "a.vital", made)
+    record = read_vital(path)
+    assert list(record.channels) == ["ECG_II", "PLETH"]
+    assert "Canary" not in repr(record)
+    with pytest.raises(UnitError, match="'ART' declares no unit") as caught:
+        read_vital(path, channels=["ART"])
+    assert "Canary" not in str(caught.value)

@@ -54,14 +54,16 @@ FAULTS = {
     "length long": (" 2000\n", " 2001\n", RecordError, "declares 12006"),
     "gain 0": (" 2000(0)/mV", " 0(0)/mV", UnitError, r"\(II\): the gain is 0"),
     "gain below 0": (" 2000(0)", " -2000(0)", UnitError, "gain is -2000"),
-    "gain no number": (" 2000(0)", " gain(0)", UnitError, "gain is 'gain'"),
+    "gain no number": (" 2000(0)", " gain(0)", UnitError, "gain is no number"),
     "gain too large": (" 2000(0)", " 1e999(0)", UnitError, "the gain is 1e999"),
     "absolute path": ("virtual.dat", "/etc/passwd", RecordError, "outside"),
     "path upwards": ("virtual.dat", "../virtual.dat", RecordError, "outside"),
+    "two dots": ("virtual.dat", "virtual.v.dat", RecordError, "one dot"),
+    "pattern": ("virtual.dat", "v*.dat", RecordError, "one dot"),
     "backslash": ("virtual.dat", "..\\virtual.dat", RecordError, "outside"),
     "no such file": ("virtual.dat", "other.dat", RecordError, "no file 'other.dat'"),
     "format": (".dat 16 ", ".dat 17 ", RecordError, "format '17'"),
-    "no format": (".dat 16 ", ".dat x ", RecordError, "format is 'x'"),
+    "no format": (".dat 16 ", ".dat x ", RecordError, "wanted a storage format"),
     "names twice": (" 0 ABP", " 0 II", RecordError, "called 'II'"),
     "signals too many": ("virtual 3", "virtual 4", RecordError, "4 are declared"),
     "signals none": ("virtual 3", "virtual 0", RecordError, "is empty"),
@@ -180,6 +182,70 @@ def test_a_channel_of_invalid_samples_is_one_error_when_asked_for(header):
         read_record(header, channels=["PLETH"])
 
 
+@pytest.mark.parametrize(
+    ("declared", "right"), [(-32768, True), (0, True), (4711, False), (-1, False)]
+)
+def test_a_first_sample_that_is_missing_is_declared_as_such_or_as_0(
+    header, declared, right
+):
+    rewrite(header, 1, lambda x: np.where(np.arange(len(x)) < 3, -32768, x))
+    edit(header, " -32768 ", f" {declared} ")
+    if right:
+        assert np.isnan(read_record(header).signal("abp").values[:3]).all()
+        return
+    with pytest.raises(RecordError, match=f"0 is -32768, the header says {declared}"):
+        read_record(header)
+
+
+REAL = {
+    "bidmc": (
+        " 3 125 2000",
+        "16 16384.0(-16384)/pm 16 0 {first} {sum} 0 RESP,",
+        "16 16384(0)/NU 16 0 {first} {sum} 0 PLETH,",
+        "16 16384(0)/mV 16 0 {first} {sum} 0 II,",
+    ),
+    "slpdb": (
+        " 3 250 2000 23:06:00 19/01/1989",
+        "16 5000/mV 12 0 {first} {sum} 0 ECG",
+        "16 240(-12000)/mmHg 12 0 {first} {sum} 0 BP",
+        "16 5000/l 12 0 {first} {sum} 0 Resp (sum)",
+    ),
+    "mimic-iv": (
+        " 3 62.4725/999.56(1) 2000 19:05:25.123 01/01/2150",
+        "16 200/mV 14 8192 {first} {sum} 0 II",
+        "16 160(8000)/mmHg 12 2048 {first} {sum} 0 CVP",
+        "16 4093(2)/Ohm 12 2048 {first} {sum} 0 Resp",
+    ),
+    "mimic-iii": (
+        " 3 125 2000  8:39:12.811",
+        "16 125(-10)/mmHg 8 0 {first} {sum} 0 ICP",
+        "16 80(-1600)/mmHg 12 0 {first} {sum} 0 PAP",
+        "16 2.55/% 8 0 {first} {sum} 0 SpO2",
+    ),
+}
+
+
+@pytest.mark.parametrize("style", REAL)
+def test_headers_as_databases_write_them_are_read(header, style):
+    table = np.frombuffer(header.with_suffix(".dat").read_bytes(), "<i2").copy()
+    table = table.reshape(-1, 3) // 64  # of any unit
+    header.with_suffix(".dat").write_bytes(table.tobytes())
+    first, *lines = REAL[style]
+    header.write_text(
+        f"virtual{first}\n"
+        + "\n".join(
+            "virtual.dat " + line.format(first=x[0], sum=int(x.sum()) % 65536)
+            for line, x in zip(lines, table.T, strict=True)
+        )
+    )
+    record = read_record(header)
+    names = [line.split(" 0 ")[-1].split(None, 0)[0] for line in lines]
+    assert list(record.channels) == names
+    for signal, digital in zip(record.channels.values(), table.T, strict=True):
+        assert len(signal.values) == 2000
+        assert np.corrcoef(signal.values, digital)[0, 1] == pytest.approx(1.0)
+
+
 def test_skew_becomes_a_start(header):
     edit(header, ".dat 16 ", ".dat 16:5 ")
     record = read_record(header)
@@ -226,6 +292,13 @@ def test_what_is_no_path_is_refused(monkeypatch, path):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(RecordError, match=r"path is .*; wanted text or a Path"):
         read_record(path)
+
+
+def test_a_folder_that_reads_like_the_address_of_a_cloud(tmp_path):
+    folder = tmp_path / "simplecache::s3:"
+    folder.mkdir()
+    with pytest.raises(RecordError, match="'::' in its name"):
+        read_record(make_record(folder, seconds=SECONDS))
 
 
 @pytest.mark.parametrize("path", ["", ".", "/"])

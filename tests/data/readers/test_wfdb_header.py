@@ -99,6 +99,16 @@ PLACES = [
     ("x 1 250 100 10:00:00 15/08/1994 and more", LINE, ""),
     (FIRST, LINE + "\x00", f"# {SECRET}\n"),
     ("x/1 1 250 100", f"{SECRET} 100 {SECRET}", ""),
+    (f"x 1 {SECRET} 100", LINE, ""),
+    (f"x 1 250 {SECRET}", LINE, ""),
+    (f"x 1 250/{SECRET} 100", LINE, ""),
+    (FIRST, LINE.replace(" 16 200", f" {SECRET} 200"), ""),
+    (FIRST, LINE.replace("200(0)", SECRET), ""),
+    (FIRST, LINE.replace("200(0)", f"0/{SECRET}("), ""),
+    (FIRST, LINE.replace("mV 16", f"mV {SECRET}"), ""),
+    (FIRST, LINE.replace(" 5 ", f" {SECRET} "), ""),
+    (FIRST, LINE.replace(" -7 ", f" {SECRET} "), ""),
+    (FIRST, LINE.replace("II", f"{SECRET} was recorded" * 9), ""),
 ]
 
 

@@ -97,6 +97,7 @@ def test_a_variable_layout(tmp_path):
         ("s.hea", "s_layout 0\n", "", "3 segment lines"),
         ("s.hea", "~ 300", "~ 0", "no samples"),
         ("s2.hea", "/mmHg", "/NU", "changes rate, unit or skew"),
+        ("s2.hea", "/mmHg", "/kPa", "changes rate, unit or skew"),
     ],
 )
 def test_faults_of_a_layout(tmp_path, file, old, new, message):

@@ -6,12 +6,16 @@ Nothing in capnet uses the network unless `download` is called.
 import json
 import logging
 import os
+import queue
 import re
 import shutil
+import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -20,6 +24,7 @@ import pooch
 from filelock import FileLock
 from platformdirs import user_data_dir
 
+from capnet.data.archives import unpack
 from capnet.data.catalog import DataFile, find_file
 from capnet.errors import ConfigError, RecordError, StorageError
 
@@ -37,9 +42,15 @@ _BLOCK: Final = 1 << 20
 _LARGEST: Final = 1 << 37
 """Bytes; the largest file of the catalogue has 20 GB."""
 _HOPS: Final = 8
+_SLOWEST: Final = 1000.0
+"""Bytes a second; what comes more slowly is taken for a server that hangs."""
+_RATIO: Final = 200
+"""Bytes that a byte of a compressed answer may become, beside one block."""
 _LONGEST_WAIT: Final = 60.0
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LOCKED: Final = frozenset({401, 403, 407})
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 _CHECKSUM: Final = re.compile(r"(md5|sha1|sha256|sha512):[0-9a-fA-F]{32,128}")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -111,11 +122,11 @@ class _Fetch:
     def _size(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def _known(self) -> str | None:
+    def _known(self, url: str) -> str | None:
         """Return what tells whether the file has changed since the part was begun."""
         try:
             note = json.loads(self.note.read_text(encoding="utf-8"))
-            return str(note["validator"]) if note["url"] else None
+            return str(note["validator"]) if note["url"] == url else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -125,7 +136,7 @@ class _Fetch:
         self.note.unlink(missing_ok=True)
 
     def _attempt(self, session: "requests.Session", url: str) -> None:
-        have, validator = self._size(), self._known()
+        have, validator = self._size(), self._known(url)
         if have and validator is None and not self.verified:
             self.restart()
             have = 0
@@ -150,13 +161,15 @@ class _Fetch:
         for _ in range(_HOPS):
             _check_address(url, loopback=self.loopback)
             try:
-                answer = session.get(
+                asked = partial(
+                    session.get,
                     url,
                     headers=headers,
                     stream=True,
                     allow_redirects=False,
                     timeout=self.timeout,
                 )
+                answer = _within(2.0 * self.timeout, asked)
             except (requests.RequestException, OSError) as error:
                 msg = f"no answer from {urlsplit(url).hostname} ({_kind(error)})"
                 raise _Again(msg) from error
@@ -176,10 +189,7 @@ class _Fetch:
         """Return where the answer's bytes belong; None if the part is whole."""
         code = answer.status_code
         if code == 416 and have:
-            total = re.fullmatch(
-                r"bytes \*/(\d+)", answer.headers.get("Content-Range", "")
-            )
-            if total and int(total.group(1)) == have:
+            if answer.headers.get("Content-Range", "") == f"bytes */{have}":
                 return None
             self.restart()
             msg = "the part does not belong to the file"
@@ -187,7 +197,7 @@ class _Fetch:
         if code in _RETRIED:
             asked = answer.headers.get("Retry-After", "")
             msg = f"the server answers {code}"
-            raise _Again(msg, float(asked) if asked.isdigit() else 0.0)
+            raise _Again(msg, float(asked) if _NUMBER.fullmatch(asked) else 0.0)
         if code in _LOCKED:
             msg = (
                 f"{self.name}: the server answers {code}: it wants an account. Get one "
@@ -209,7 +219,7 @@ class _Fetch:
             raise RecordError(msg)
         if code == 200:
             return 0
-        found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+        found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if not found or int(found.group(1)) != have:
             self.restart()
             msg = "the server sends another part than the one asked for"
@@ -218,19 +228,27 @@ class _Fetch:
 
     def _receive(self, answer: "requests.Response", start: int, url: str) -> None:
         """Write the answer's bytes where they belong."""
-        encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
+        encoded = _encoding(answer) != "identity"
         length = answer.headers.get("Content-Length", "")
-        told = int(length) if length.isdigit() and not encoded else None
+        told = int(length) if _NUMBER.fullmatch(length) and not encoded else None
         total = None if told is None else start + told
+        part = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if part and part.group(2) != "*" and not encoded:
+            total = int(part.group(2))
         self._check_room(told, start)
         if start == 0:
             self._write_note(answer, url, encoded=encoded)
         self.part.parent.mkdir(parents=True, exist_ok=True)
         with _storing(self.part), self.part.open("r+b" if start else "wb") as file:
             file.seek(start)
-            done = start
+            done, since, before = start, time.monotonic(), start
             for block in _content(answer):
                 done += len(block)
+                if (waited := time.monotonic() - since) > self.timeout:
+                    if done - before < _SLOWEST * waited:
+                        msg = f"less than {_SLOWEST / 1000:g} kB a second come"
+                        raise _Again(msg)
+                    since, before = time.monotonic(), done
                 if done > _LARGEST:
                     msg = f"{self.name} does not end; more than {_LARGEST} bytes came."
                     raise RecordError(msg)
@@ -270,6 +288,8 @@ def _session() -> "requests.Session":
     session = requests.Session()
     # Every request its own connection: one that is kept may be closed meanwhile.
     session.headers.update({"User-Agent": "capnet", "Connection": "close"})
+    # Otherwise requests sends the passwords of the user's .netrc of its own accord.
+    session.auth = lambda request: request
     return session
 
 
@@ -278,16 +298,66 @@ def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
+def _within(
+    seconds: float, ask: "Callable[[], requests.Response]"
+) -> "requests.Response":
+    """Return an answer; a server may send its head a byte at a time for ever.
+
+    Raises:
+        _Again: If it takes longer. What is still waiting ends with the connection.
+    """
+    told: queue.SimpleQueue[requests.Response | BaseException] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            told.put(ask())
+        except BaseException as error:  # noqa: BLE001
+            told.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        answer = told.get(timeout=seconds)
+    except queue.Empty:
+        msg = f"no answer within {seconds:g} s"
+        raise _Again(msg) from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def _encoding(answer: "requests.Response") -> str:
+    return answer.headers.get("Content-Encoding", "identity").strip().lower()
+
+
 def _content(answer: "requests.Response") -> Iterator[bytes]:
     """Give bytes as they come: what came before a cut is kept."""
     from urllib3.exceptions import HTTPError
 
+    encoding = _encoding(answer)
+    inflate = zlib.decompressobj(wbits=47) if encoding == "gzip" else None
+    if inflate is None and encoding != "identity":
+        msg = f"the server packs its answer as {encoding[:20]!r}, unasked."
+        raise RecordError(msg)
+    came = made = 0
     try:
-        while block := answer.raw.read1(_BLOCK, decode_content=True):
-            yield block
-    except (HTTPError, OSError) as error:
+        while block := answer.raw.read1(_BLOCK, decode_content=False):
+            came += len(block)
+            while inflate is not None and block:
+                piece = inflate.decompress(block, _BLOCK)
+                block = inflate.unconsumed_tail
+                made += len(piece)
+                if made > _BLOCK + _RATIO * came:
+                    msg = f"the answer unpacks to more than {_RATIO} times its size."
+                    raise RecordError(msg)
+                yield piece
+            if inflate is None:
+                yield block
+    except (HTTPError, OSError, zlib.error) as error:
         msg = f"the connection broke ({_kind(error)})"
         raise _Again(msg) from error
+    if inflate is not None and not inflate.eof:
+        msg = "the connection broke"
+        raise _Again(msg)
 
 
 @contextmanager
@@ -367,7 +437,7 @@ def download(
         loopback: Allow http to this very machine; for tests.
 
     Returns:
-        Path of the file.
+        Path of the file; of an archive that has to be unpacked, the folder beside it.
 
     Raises:
         ConfigError: If the catalogue does not list it, or no checksum is known.
@@ -395,7 +465,7 @@ def download(
     )
     with _storing(home), FileLock(home / f".{file.name}.lock"):
         if path.is_file() and pooch.hashes.hash_matches(str(path), known):
-            return path
+            return _ready(file, path)
         parts.mkdir(exist_ok=True)
         for left in parts.glob("tmp*"):  # of a process that was killed
             left.unlink()
@@ -413,13 +483,21 @@ def download(
                 raise _another(file, again) from again
         found.replace(path)
         shutil.rmtree(parts)
-    if known is None:
-        _log.warning(
-            "%s is not verified; pin it: checksum='sha256:%s'",
-            file.name,
-            pooch.file_hash(str(path), alg="sha256"),
-        )
-    return path
+        if known is None:
+            _log.warning(
+                "%s is not verified; pin it: checksum='sha256:%s'",
+                file.name,
+                pooch.file_hash(str(path), alg="sha256"),
+            )
+        return _ready(file, path)
+
+
+def _ready(file: DataFile, path: Path) -> Path:
+    """Unpack an archive that the reader does not read itself."""
+    folder = path.with_suffix("")
+    if file.packed and not folder.is_dir():
+        unpack(path, folder)
+    return folder if file.packed else path
 
 
 def _retrieve(file: DataFile, known: str | None, fetch: _Fetch) -> Path:

@@ -231,7 +231,15 @@ def kill(console: Console, home: Path, *, quick: bool) -> None:
         parts = [p.with_suffix(".parquet") for p in folder.glob("*/parts/*.sha256")]
         done = (folder / store.name / "store.json").exists()
         half += bool(parts) and not done
-        corrupt += sum(not is_whole(part) for part in parts)
+        if done:  # the parts are on their way out; the store itself must be whole
+            left = content(folder / store.name)
+            odd = [name for name in wanted if left.get(name) != wanted[name]]
+        else:
+            odd = [part.name for part in parts if not is_whole(part)]
+        corrupt += len(odd)
+        if odd:
+            state = "finished" if done else "unfinished"
+            console.print(f"  after kill {k}, {state}: {odd} are damaged")
         kept = count if done else sum(".beats." in part.name for part in parts)
         log.write_text("")
         child = MEANT.Process(target=_build, args=(folder, count, beats, log))

@@ -751,7 +751,18 @@ def _same_signals(folder: ClinicFolder, seen: Sequence[_Seen]) -> Iterator[Probl
     if len(tables) < 2:
         return
     first = {s.check.subject: s.check for s in reversed(seen)}
-    for group in find_duplicates(Beats.concatenate(tables)).groups:
+    found = find_duplicates(Beats.concatenate(tables))
+    for pair in found.possible:
+        rows = sorted((pair.one, pair.other), key=lambda who: first[who].row)
+        early, other = (first[who] for who in rows)
+        yield Problem(
+            *("warning", folder.told(other.file)),
+            f"it may be the person of row {early.row}: their beats are much alike.",
+            "If so, give both rows one subject.",
+            row=other.row,
+            column="subject",
+        )
+    for group in found.groups:
         known, *others = sorted(group, key=lambda who: first[who].row)
         for who in others:
             what = (

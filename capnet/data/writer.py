@@ -23,8 +23,9 @@ from capnet.data.frames import exact_rate, frame_rate
 from capnet.data.quantum import Scale, plain, scale_of
 from capnet.data.readers.plausibility import check_plausible
 from capnet.data.readers.wfdb_annotations import LABELS
-from capnet.data.together import explained, free_names, rename_together
+from capnet.data.together import free_names, rename_together
 from capnet.errors import RecordError, UnitError
+from capnet.files import explained
 from capnet.records import Record, Signal
 
 __all__ = ["GAINS", "RecordWriter", "write_record"]

@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from capnet.data.archives import unpack
+from capnet.data.catalog.archives import unpack
 from capnet.errors import RecordError
 from tests.fakes.make_archive import GOOD, honest, hostile
 

@@ -5,7 +5,7 @@
 A canary is a word that stands where a name, a date or a remark could stand. Each field
 of each format gets one of its own. Every file goes the whole way: reader, record
 without names, store, adapted model, ONNX folder, report, logs, and errors of damaged
-copies. Then everything that was left is searched by `capnet.data.privacy.scan`
+copies. Then everything that was left is searched by `capnet.data.scan`
 (decompressed, in many encodings) and, independently, by the plain bytes. Bar: 0.
 
 A message on the screen may repeat what a user has to correct: names of files and
@@ -33,12 +33,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from capnet.data.beat_store import build_store
-from capnet.data.example_clinics import write_example_clinic
-from capnet.data.privacy import scan
-from capnet.data.pseudonyms import deidentified, pseudonym_key
+from capnet.data.clinic.examples import write_example_clinic
+from capnet.data.privacy.pseudonyms import deidentified, pseudonym_key
+from capnet.data.privacy.search import scan
 from capnet.data.readers import read_record
-from capnet.data.sources import source_of_record
+from capnet.data.stores.beat_store import build_store
+from capnet.data.stores.sources import source_of_record
 from capnet.errors import CapnetError
 from capnet.records import Record
 from tests.experiments.conftest import TINY, open_door

@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from capnet.data.table_writer import write_table
+from capnet.data.writers.tables import write_table
 from capnet.records import Annotations, Cuff, Record, Signal
 
 __all__ = ["Tables"]

@@ -26,10 +26,11 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the failing disk
 
-from capnet.data import beat_store, store_key
-from capnet.data.beat_store import Source, build_store
-from capnet.data.sources import source_of_record
-from capnet.data.store_part import is_whole
+from capnet.data.stores import beat_store
+from capnet.data.stores import key as store_key
+from capnet.data.stores.beat_store import Source, build_store
+from capnet.data.stores.part import is_whole
+from capnet.data.stores.sources import source_of_record
 from capnet.errors import CapnetError, StorageError
 from capnet.records import Beats
 from tests.fakes.failing_disk import failing_disk
@@ -97,7 +98,7 @@ def content(folder: Path) -> dict[str, str]:
 
 def write_day(path: Path, hours: float) -> None:
     """Write one virtual person's ECG, PPG and arterial line as WFDB."""
-    from capnet.data.writer import RecordWriter
+    from capnet.data.writers.records import RecordWriter
     from capnet.hemodynamics.cohort import Cohort
     from capnet.hemodynamics.sensors import Sensor
     from capnet.hemodynamics.trains import Train
@@ -390,7 +391,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "2"
-    MEANT.set_forkserver_preload(["capnet.data.beat_store", "capnet.data.store_gather"])
+    MEANT.set_forkserver_preload(
+        ["capnet.data.stores.beat_store", "capnet.data.stores.gather"]
+    )
     console = Console(width=None if sys.stdout.isatty() else 120)
     for name in given.only:
         with tempfile.TemporaryDirectory() as home:

@@ -13,7 +13,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from capnet.data.store import load_beats, save_beats
+from capnet.data.stores.table import load_beats, save_beats
 from capnet.errors import ConfigError
 from capnet.evaluation import evaluate, print_evaluation
 from capnet.models.checkpoint import save_model

@@ -26,7 +26,7 @@ from omegaconf import DictConfig
 
 import capnet
 from capnet.data.openings import check_unopened, log_opening
-from capnet.data.store import save_beats
+from capnet.data.stores.table import save_beats
 from capnet.errors import ConfigError, ProtocolError, RecordError
 from capnet.evaluation import Evaluation, benchmark_report, write_report
 from capnet.evaluation.bootstrap import draw_subjects

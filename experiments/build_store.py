@@ -15,8 +15,8 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
-from capnet.data.beat_store import BeatStore, build_store
-from capnet.data.sources import Source, source_of_record
+from capnet.data.stores.beat_store import BeatStore, build_store
+from capnet.data.stores.sources import Source, source_of_record
 from capnet.errors import ConfigError
 from experiments.door import advance, console, door, plain
 
@@ -37,7 +37,7 @@ def sources(given: Mapping[str, Any]) -> list[Source]:
         )
         raise ConfigError(msg)
     if root:
-        from capnet.data.clinic_folder import read_clinic, sources_of
+        from capnet.data.clinic.folder import read_clinic, sources_of
 
         return sources_of(read_clinic(root))
     channels = {name: given[name] for name in ("ecg", "ppg", "abp")}

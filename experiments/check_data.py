@@ -16,8 +16,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from capnet.data.checkup import Checkup, check_clinic
-from capnet.data.clinic_manifest import ManifestRow
+from capnet.data.clinic.checkup import Checkup, check_clinic
+from capnet.data.clinic.manifest import ManifestRow
 from capnet.errors import ConfigError
 from capnet.evaluation import write_report
 from capnet.evaluation.content import Report, Section, TableBlock

@@ -12,8 +12,8 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from capnet.adaptation.strategies import Shots
-from capnet.data.checkup import Checkup, check_clinic
-from capnet.data.clinic_manifest import ClinicSettings
+from capnet.data.clinic.checkup import Checkup, check_clinic
+from capnet.data.clinic.manifest import ClinicSettings
 from capnet.data.splits import FewShotSplit
 from capnet.errors import ConfigError, RecordError
 from capnet.evaluation import (

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
-from capnet.data.pseudonyms import masked
+from capnet.data.privacy.pseudonyms import masked
 from capnet.errors import CapnetError, ConfigError
 from experiments.build import split, whole
 

@@ -13,8 +13,8 @@ import hydra
 from omegaconf import DictConfig
 from rich.table import Table
 
-from capnet.data.catalog import CATALOG, DataSet, find_file
-from capnet.data.downloads import Progress, data_folder, download
+from capnet.data.catalog.downloads import Progress, data_folder, download
+from capnet.data.catalog.entries import CATALOG, DataSet, find_file
 from capnet.errors import ConfigError
 from experiments.door import advance, console, door, plain
 

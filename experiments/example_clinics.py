@@ -7,7 +7,7 @@ it with experiments/check_data.py and learn from it with experiments/pipeline.py
 import hydra
 from omegaconf import DictConfig
 
-from capnet.data.example_clinics import write_example_clinic
+from capnet.data.clinic.examples import write_example_clinic
 from experiments import build
 from experiments.door import door, plain
 

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.table import Table
 
-from capnet.data.pseudonyms import pseudonym_key, unnamed
+from capnet.data.privacy.pseudonyms import pseudonym_key, unnamed
 from capnet.data.readers import read_record
 from capnet.errors import RecordError
 from capnet.features import FEATURES, feature_tables

@@ -7,7 +7,7 @@ beats_<calibration>.npz and waves.png in the folder of the run.
 import hydra
 from omegaconf import DictConfig
 
-from capnet.data.store import save_beats
+from capnet.data.stores.table import save_beats
 from capnet.hemodynamics import Clinic
 from experiments import build
 from experiments.ages import printed, summary, waves_by_age

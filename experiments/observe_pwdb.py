@@ -9,7 +9,7 @@ and quality.csv: who was left out because the database's wave is not what it see
 import hydra
 from omegaconf import DictConfig
 
-from capnet.data.store import save_beats
+from capnet.data.stores.table import save_beats
 from capnet.errors import ConfigError
 from capnet.hemodynamics import (
     load_pwdb_waves,

@@ -20,7 +20,7 @@ import hydra
 from omegaconf import DictConfig
 
 from capnet.data.augmentation import augment, draw_augmentation
-from capnet.data.store import load_beats
+from capnet.data.stores.table import load_beats
 from capnet.export.card import describe, save_card
 from capnet.models.checkpoint import save_model
 from capnet.training.pretrain import pretrain

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.table import Table
 
 from capnet.adaptation.strategies import Shots
-from capnet.data.pseudonyms import pseudonym_key, unnamed
+from capnet.data.privacy.pseudonyms import pseudonym_key, unnamed
 from capnet.data.readers import read_record
 from capnet.errors import ConfigError, RecordError
 from capnet.evaluation import predictions_frame, record_report, write_report

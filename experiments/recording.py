@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from capnet.data.writer import RecordWriter
+from capnet.data.writers.records import RecordWriter
 from capnet.errors import ConfigError
 from capnet.hemodynamics import Strip, Train
 from capnet.hemodynamics.cuffs import CuffDraw, apply_cuff

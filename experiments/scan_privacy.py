@@ -17,8 +17,8 @@ from omegaconf import DictConfig
 from rich.markup import escape
 from rich.table import Table
 
-from capnet.data.needles import PATTERNS
-from capnet.data.privacy import Hit, read_words, scan
+from capnet.data.privacy.needles import PATTERNS
+from capnet.data.privacy.search import Hit, read_words, scan
 from capnet.errors import ConfigError
 from experiments import build
 from experiments.door import advance, console, door, folder, plain

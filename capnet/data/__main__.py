@@ -2,7 +2,7 @@
 
 import sys
 
-from capnet.data.guide import guide
+from capnet.data.catalog.guide import guide
 
 if __name__ == "__main__":
     sys.stdout.write(guide())

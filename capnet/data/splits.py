@@ -34,7 +34,7 @@ def fingerprints(subjects: Labels) -> list[str]:
 
     A model keeps those of the people it was adapted to, so that nobody is tested on
     them unawares. They have no key: who guesses a name can prove it. So give
-    pseudonyms (`capnet.data.pseudonyms`) to real people first, as a clinic's folder
+    pseudonyms (`capnet.data.pseudonym`) to real people first, as a clinic's folder
     does.
     """
     return [hashlib.sha256(str(s).encode()).hexdigest()[:12] for s in subjects]

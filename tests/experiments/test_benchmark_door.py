@@ -12,7 +12,7 @@ import yaml
 
 import capnet
 from capnet.data.openings import openings
-from capnet.data.store import load_beats
+from capnet.data.stores.table import load_beats
 from capnet.hemodynamics import Cohort
 from capnet.hemodynamics.cohort import stream
 from capnet.models.checkpoint import save_model

@@ -2,8 +2,8 @@
 
 import pytest
 
-from capnet.data.beat_store import BeatStore
 from capnet.data.readers import read_record
+from capnet.data.stores.beat_store import BeatStore
 from capnet.signal.beats import beats_of
 from tests.experiments.conftest import assert_refused, open_door
 from tests.fakes.make_record import make_record

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from capnet.data.clinic_folder import clinic_beats, read_clinic
-from capnet.data.example_clinics import write_example_clinic
+from capnet.data.clinic.examples import write_example_clinic
+from capnet.data.clinic.folder import clinic_beats, read_clinic
 from capnet.errors import ConfigError
 from capnet.evaluation.bootstrap import MIN_SUBJECTS
 from capnet.evaluation.frame import FRAME_COLUMNS

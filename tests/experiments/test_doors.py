@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from capnet.data.store import load_beats
+from capnet.data.stores.table import load_beats
 from capnet.evaluation.frame import FRAME_COLUMNS
 from capnet.models.zoo import load_model
 from tests.experiments.conftest import NET, PEOPLE, assert_refused, open_door

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from capnet.data import catalog, downloads
-from capnet.data.catalog import CATALOG
-from tests.data.serving import CONTENT, serving
+from capnet.data.catalog import downloads, entries
+from capnet.data.catalog.entries import CATALOG
+from tests.data.catalog.serving import CONTENT, serving
 from tests.experiments.conftest import assert_refused, open_door
 
 SHA = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
@@ -22,7 +22,7 @@ def served(monkeypatch):
             for number, file in enumerate(CATALOG["pwdb"].files[:3])
         ]
         entry = replace(CATALOG["pwdb"], files=tuple(files))
-        monkeypatch.setattr(catalog, "CATALOG", {"pwdb": entry})
+        monkeypatch.setattr(entries, "CATALOG", {"pwdb": entry})
         monkeypatch.setattr("experiments.download.CATALOG", {"pwdb": entry})
 
         def here(*args, **more):

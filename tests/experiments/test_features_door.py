@@ -5,8 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from capnet.data.privacy import scan
-from capnet.data.pseudonyms import pseudonym_key, unnamed
+from capnet.data.privacy.pseudonyms import pseudonym_key, unnamed
+from capnet.data.privacy.search import scan
 from capnet.data.readers import read_record
 from capnet.features import FEATURES, feature_table
 from capnet.files import sha256_of

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from capnet.data.store import load_beats
+from capnet.data.stores.table import load_beats
 from tests.experiments.conftest import assert_refused, open_door
 
 

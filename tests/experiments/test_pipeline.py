@@ -14,7 +14,7 @@ import pytest
 
 from capnet.data.readers import read_record
 from capnet.data.splits import few_shot_split
-from capnet.data.writer import write_record
+from capnet.data.writers.records import write_record
 from capnet.evaluation.frame import FRAME_COLUMNS
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER

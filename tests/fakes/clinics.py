@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from capnet.data.clinic_manifest import FORMAT
+from capnet.data.clinic.manifest import FORMAT
 from capnet.data.readers import read_record
-from capnet.data.writer import write_record
+from capnet.data.writers.records import write_record
 from capnet.hemodynamics import Cohort, Train
 from capnet.records import Record
 

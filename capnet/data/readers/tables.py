@@ -141,7 +141,7 @@ def _declared(path: Path, table: Table) -> tuple[Path, str]:
     """Return the file that the sidecar was written for, and its hash.
 
     A writer that was killed between the two leaves the new table hidden beside the old
-    one, see `capnet.data.together`.
+    one, see `capnet.data.writers.together`.
     """
     found = sha256_of(path)
     if table.sha256 in (None, found):

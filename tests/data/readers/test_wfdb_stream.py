@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from capnet.data.readers import read_record, stream_record
-from capnet.data.writer import RecordWriter
+from capnet.data.writers.records import RecordWriter
 from capnet.errors import CapnetError, ConfigError, RecordError
 from capnet.files import sha256_of
 from capnet.records import Signal

@@ -1,0 +1,1 @@
+"""A folder of patients: layout, check, references, beats, examples."""

@@ -1,0 +1,1 @@
+"""What identifies a person: pseudonyms, and a search for what was left."""

@@ -1,0 +1,1 @@
+"""Tables of beats on disk: one file, or a store of many recordings."""

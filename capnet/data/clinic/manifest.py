@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 FORMAT: Final = "capnet clinic 1"
+"""What the key ``format`` of clinic.json says."""
 
 _MOST_BYTES: Final = 10_000_000
 """Of a file that people fill in by hand."""

@@ -142,8 +142,8 @@ def scan(
     `capnet.data.privacy.needles`; patterns (dates, e-mail addresses, home folders,
     phone and social security numbers) only in readable text. Dates at the beginning of
     a line of a log, in brackets, tell when a program ran and are let through. What is
-    read: `capnet.data.privacy.unpacking`. A layer that cannot be read is a hit of its own
-    (``not searched``), so that an empty answer means that everything was searched.
+    read: `capnet.data.privacy.unpacking`. A layer that cannot be read is a hit of its
+    own (``not searched``), so that an empty answer means that everything was searched.
 
     A scan finds what it is told to look for. It cannot know a name that nobody gave it.
 

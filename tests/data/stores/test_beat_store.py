@@ -643,7 +643,7 @@ import os, sys, time
 from pathlib import Path
 from dataclasses import replace
 from capnet.data.stores.beat_store import build_store
-from tests.data.test_beat_store import people
+from tests.data.stores.test_beat_store import people
 folder, mark, wait = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "wait"
 def slow(one):
     def beats():

@@ -109,7 +109,7 @@ import os, signal, sys
 from pathlib import Path
 import pyarrow.csv  # once, and not in every child
 from capnet.data.writers.records import write_record
-from tests.data.test_together import record
+from tests.data.writers.test_together import record
 
 calls, (name, *folders) = 0, sys.argv[1:]
 

@@ -3,8 +3,30 @@
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import Any
 
-__all__ = ["on_first_use"]
+from capnet.errors import MissingExtraError
+
+__all__ = ["loaded", "on_first_use"]
+
+
+def loaded(module: str, name: str, *, what: str) -> Any:
+    """Load a name of a module that needs a package which may not be installed.
+
+    Args:
+        module: Of capnet.
+        name: In it.
+        what: Needs the package, for the message.
+
+    Raises:
+        MissingExtraError: If the package is not installed.
+    """
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("capnet"):
+            raise
+        raise MissingExtraError(what, error.name) from error
 
 
 def on_first_use(

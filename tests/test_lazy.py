@@ -1,11 +1,13 @@
 """Laws of names that are loaded on first use."""
 
 import importlib
+import sys
 
 import pytest
 
 import capnet
-from capnet.lazy import on_first_use
+from capnet.errors import MissingExtraError
+from capnet.lazy import loaded, on_first_use
 
 ROOMS = (
     *("adaptation", "data", "evaluation", "export", "features", "hemodynamics"),
@@ -39,3 +41,16 @@ def test_a_name_is_loaded_once():
     first = load("rmse")
     assert capnet.metrics.rmse is first
     assert "rmse" in names()
+
+
+def test_a_name_is_loaded_from_its_module():
+    assert loaded("capnet.units", "MMHG", what="") == capnet.units.MMHG
+
+
+def test_a_package_that_is_not_installed_is_one_error(monkeypatch):
+    monkeypatch.delitem(sys.modules, "capnet.data.readers.wfdb", raising=False)
+    monkeypatch.setitem(sys.modules, "wfdb", None)
+    with pytest.raises(MissingExtraError, match=r"reading WFDB needs .*'wfdb'"):
+        loaded("capnet.data.readers.wfdb", "read_wfdb", what="reading WFDB")
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):  # a fault of our own
+        loaded("capnet.nowhere", "x", what="")

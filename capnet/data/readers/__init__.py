@@ -4,12 +4,12 @@ A file is either read exactly, or refused with one error that says what to corre
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from capnet.errors import MissingExtraError, RecordError
+from capnet.errors import RecordError
+from capnet.lazy import loaded
 from capnet.records import Record
 
 __all__ = ["FORMATS", "Format", "format_of", "read_record", "stream_record"]
@@ -74,14 +74,11 @@ def format_of(path: str | Path) -> tuple[Format, Path]:
 
 
 def _door(form: Format) -> Callable[..., Record]:
-    try:
-        module = import_module(f"capnet.data.readers.{form.module}")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("capnet"):
-            raise
-        what = f"reading {form.name}"
-        raise MissingExtraError(what, error.name) from error
-    door: Callable[..., Record] = getattr(module, form.function)
+    door: Callable[..., Record] = loaded(
+        f"capnet.data.readers.{form.module}",
+        form.function,
+        what=f"reading {form.name}",
+    )
     return door
 
 

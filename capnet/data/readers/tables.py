@@ -6,7 +6,6 @@ the sidecar, see `capnet.data.readers.sidecar`.
 
 from collections.abc import Mapping, Sequence
 from glob import escape
-from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,8 +16,9 @@ from capnet.data.readers.arrays import record_of_arrays
 from capnet.data.readers.choice import chosen
 from capnet.data.readers.plausibility import HIGHEST_RATE, LOWEST_RATE
 from capnet.data.readers.sidecar import Table, read_sidecar, sidecar_path
-from capnet.errors import MissingExtraError, RecordError, UnitError
+from capnet.errors import RecordError, UnitError
 from capnet.files import confined, sha256_of
+from capnet.lazy import loaded
 from capnet.records import Record
 from capnet.types import Samples
 
@@ -166,14 +166,11 @@ def _columns(
     _check_rate(table, where=where)
     clock = table.time_column
     extra = [] if clock is None else [clock]
-    try:
-        module = import_module(f"capnet.data.readers.{form.module}")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("capnet"):
-            raise
-        what = f"reading {form.name}"
-        raise MissingExtraError(what, error.name) from error
-    read = getattr(module, form.function)
+    read = loaded(
+        f"capnet.data.readers.{form.module}",
+        form.function,
+        what=f"reading {form.name}",
+    )
     # One column at least, or nobody knows how many rows there are.
     asked = [*wanted, *extra] or [*table.channels][:1]
     columns: dict[str, Samples] = read(path, [*table.channels, *extra], asked)

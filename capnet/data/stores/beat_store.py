@@ -234,7 +234,7 @@ def _build(
         if not types["beats"]:
             msg = (
                 f"none of {len(planned)} sources has a beat; wanted at least one. Look "
-                "at the recordings with `python experiments/record.py record=...`."
+                "at the recordings with `python experiments/features.py record=...`."
             )
             raise RecordError(msg)
         about = {

@@ -50,7 +50,7 @@ def source_of_record(
     names: Mapping[str, str] | None = None,
     subject: str | None = None,
     age: float | None = None,
-    key: bytes | None,
+    key: bytes | None = None,
     windows: bool = False,
     ecg: str | None = None,
     ppg: str | None = None,

@@ -18,6 +18,7 @@ from rich.table import Table
 from capnet.data.stores.beat_store import BeatStore, build_store
 from capnet.data.stores.sources import Source, source_of_record
 from capnet.errors import ConfigError
+from experiments import build
 from experiments.door import advance, console, door, plain
 
 _log = logging.getLogger(__name__)
@@ -27,26 +28,39 @@ def sources(given: Mapping[str, Any]) -> list[Source]:
     """Return the sources that a configuration names.
 
     Raises:
-        ConfigError: If it names none, or both kinds.
+        ConfigError: If it names none, or both kinds, a value is of another type, or
+            an option of recordings is given for a clinic.
     """
     records, root = given["records"], given["data"]["root"]
-    if bool(records) == bool(root) or not isinstance(records, list):
+    fits = isinstance(records, list) and isinstance(root, str | None)
+    if bool(records) == bool(root) or not fits:
         msg = (
             f"records is {records!r} and data.root is {root!r}; wanted either a list "
             "of recordings, 'records=[a.hea,b.edf]', or the folder of a clinic."
         )
         raise ConfigError(msg)
+    windows = build.flag(given["windows"], where="windows")
+    channels = {name: given[name] for name in ("ecg", "ppg", "abp")}
+    for name, value in {"domain": given["domain"], **channels}.items():
+        if not isinstance(value, str) and (name == "domain" or value is not None):
+            msg = f"{name} is {value!r}; wanted a text: '{name}=\"{value}\"'."
+            raise ConfigError(msg)
     if root:
+        if windows or any(channels.values()):
+            msg = (
+                "windows, ecg, ppg and abp are options of records; a clinic's channels "
+                "are named in its clinic.json, and its store has beats alone."
+            )
+            raise ConfigError(msg)
         from capnet.data.clinic.folder import read_clinic, sources_of
 
         return sources_of(read_clinic(root))
-    channels = {name: given[name] for name in ("ecg", "ppg", "abp")}
     return [
         source_of_record(
             path,
             domain=given["domain"],
             key=None,
-            windows=given["windows"],
+            windows=windows,
             **channels,
         )
         for path in records

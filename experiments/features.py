@@ -1,6 +1,6 @@
-"""Gate a real record and compute the features of every beat.
+"""Gate a recording and compute the features of every beat.
 
-``python experiments/features.py record=<WFDB record>`` leaves features.parquet (one row
+``python experiments/features.py record=<recording>`` leaves features.parquet (one row
 a beat), windows.csv (what the gate said of each window and channel), features.json (how
 much of each group is known, and why not the rest), record.png, tachogram.png and, with
 an arterial pressure, transit.png in the folder of the run.

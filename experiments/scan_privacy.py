@@ -56,6 +56,9 @@ def main(cfg: DictConfig) -> None:
     given = plain(cfg)
     paths = [Path(path) for path in _texts(given["path"], "path")]
     build.check_number(given["limit"], float, where="limit")
+    if not 0.0 < given["limit"] < float("inf"):
+        msg = f"limit = {given['limit']:g}; wanted GB that may be unpacked, above 0."
+        raise ConfigError(msg)
     words = [] if given["words_file"] is None else read_words(given["words_file"])
     names = list(PATTERNS) if given["patterns"] is None else given["patterns"]
     out = folder()

@@ -52,3 +52,19 @@ def test_windows_are_an_option(home):
 def test_it_wants_recordings_or_a_clinic(given, tmp_path):
     done = open_door("build_store", *given, folder=tmp_path / "run")
     assert_refused(done, "wanted either a list of recordings")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("records=[a.hea]", "windows=3"), "windows is 3; wanted true or false"),
+        (("records=[a.hea]", "domain=3"), "domain is 3; wanted a text"),
+        (("records=[a.hea]", "ppg=3"), "ppg is 3; wanted a text"),
+        (("data.root=3",), "wanted either a list of recordings"),
+        (("data.root=b", "windows=true"), "options of records"),
+        (("data.root=b", "ppg=PLETH"), "options of records"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(given, told, tmp_path):
+    done = open_door("build_store", *given, folder=tmp_path / "run")
+    assert_refused(done, told)

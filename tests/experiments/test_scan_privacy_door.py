@@ -71,3 +71,10 @@ def test_patterns_can_be_chosen(left, tmp_path):
 def test_a_wrong_setting_is_refused(tmp_path, given, words, error):
     run = open_door("scan_privacy", *given.split(), folder=tmp_path / "run")
     assert_refused(run, words, error=error)
+
+
+@pytest.mark.parametrize("limit", ["nan", "0", "-1", "inf"])
+def test_a_limit_is_a_positive_number(limit, tmp_path):
+    given = (f"path={tmp_path}", f"limit={limit}")
+    done = open_door("scan_privacy", *given, folder=tmp_path / "run")
+    assert_refused(done, "above 0")

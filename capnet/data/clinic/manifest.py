@@ -424,7 +424,9 @@ def _sheet(path: Path, columns: Mapping[str, _Parse], needed: Sequence[str]) -> 
             try:
                 found[head] = columns[head](value if words else plain)
             except ValueError as error:
-                way = "Correct the cell, or leave it empty where nothing is known."
+                way = "Correct the cell."
+                if head not in needed:
+                    way = "Correct the cell, or leave it empty where nothing is known."
                 problems.append(
                     Problem(
                         *("error", path.name, f"{error}.", way), row=number, column=head

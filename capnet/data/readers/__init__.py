@@ -8,7 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from capnet.errors import RecordError
+from capnet.data.readers.disk import reading
+from capnet.errors import ConfigError, RecordError
 from capnet.lazy import loaded
 from capnet.records import Record
 
@@ -55,6 +56,11 @@ def format_of(path: str | Path) -> tuple[Format, Path]:
         msg = f"the path is {path!r}; wanted text or a Path that names a recording."
         raise RecordError(msg)
     path = Path(path)
+    with reading(str(path)):
+        return _format_of(path)
+
+
+def _format_of(path: Path) -> tuple[Format, Path]:
     header = path.parent / f"{path.name}.hea"
     name = path.name.lower()
     for form in FORMATS:
@@ -71,6 +77,13 @@ def format_of(path: str | Path) -> tuple[Format, Path]:
         "record without its suffix, or the folder of the PWDB release."
     )
     raise RecordError(msg)
+
+
+def _check_names(channels: object) -> None:
+    names = channels if isinstance(channels, list | tuple) else ()
+    if channels is not None and not (names and all(isinstance(n, str) for n in names)):
+        msg = f"channels is {channels!r}; wanted a list of names: ['II', 'PLETH']."
+        raise ConfigError(msg)
 
 
 def _door(form: Format) -> Callable[..., Record]:
@@ -114,8 +127,10 @@ def read_record(
             lacks a channel, a value is impossible, or the age is.
         UnitError: If a sampling rate, a gain or a wanted unit is missing.
         MissingExtraError: If the package that reads the format is not installed.
+        ConfigError: If ``channels`` is no list of names.
     """
     form, file = format_of(path)
+    _check_names(channels)
     record = _door(form)(file, channels=channels, subject=subject, age=age)
     return record if names is None else record.renamed(names)
 
@@ -148,8 +163,10 @@ def stream_record(
     Raises:
         RecordError: See `read_record`; before the first part.
         UnitError: See `read_record`.
+        ConfigError: See `read_record`; or if a part has no length.
     """
     form, file = format_of(path)
+    _check_names(channels)
     if form.module == "wfdb":
         _door(form)  # names the package that is missing
         from capnet.data.readers.wfdb import stream_wfdb

@@ -19,6 +19,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from capnet.data.readers.columns import check_growth, columns_by_place
+from capnet.data.readers.disk import open_gzip
 from capnet.errors import RecordError
 from capnet.types import Samples
 
@@ -62,7 +63,7 @@ def csv_columns(
     packed = path.name.lower().endswith(".gz")
 
     def opened() -> gzip.GzipFile | BufferedReader:
-        return gzip.open(path, "rb") if packed else path.open("rb")
+        return open_gzip(path) if packed else path.open("rb")
 
     try:
         rows = _count(opened, size=size, packed=packed, where=where)

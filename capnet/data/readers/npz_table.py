@@ -28,7 +28,7 @@ _DIRECTORY: Final = 1 << 20
 _END: Final = struct.Struct("<4s4H2LH")
 """End of the table of contents (APPNOTE.TXT of PKWARE, section 4.3.16)."""
 _HEADER: Final = re.compile(
-    rb"\{'descr': '([<>|=]?[fiu][1248])', 'fortran_order': (?:True|False), "
+    rb"\{'descr': '([<>|=]?(?:f[248]|[iu][1248]))', 'fortran_order': (?:True|False), "
     rb"'shape': \((\d{1,15}),\), \} *\n"
 )
 """Header of an array with one axis (`numpy.lib.format`)."""

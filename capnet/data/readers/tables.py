@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from capnet.data.readers.arrays import record_of_arrays
 from capnet.data.readers.choice import chosen
+from capnet.data.readers.disk import reading
 from capnet.data.readers.plausibility import HIGHEST_RATE, LOWEST_RATE
 from capnet.data.readers.sidecar import Table, read_sidecar, sidecar_path
 from capnet.errors import RecordError, UnitError
@@ -78,9 +79,10 @@ def read_table(
     if not path.is_file():
         msg = f"{path} does not exist; wanted a table. Correct the path."
         raise RecordError(msg)
-    sidecar = read_sidecar(path)
     where = beside.name
-    files = {where: sha256_of(beside)}
+    with reading(where):
+        sidecar = read_sidecar(path)
+        files = {where: sha256_of(beside)}
     units = {
         channel: column.unit
         for table in (sidecar, *sidecar.also)
@@ -99,7 +101,8 @@ def read_table(
         if name in files:
             msg = f"{where}: a file is declared twice. Declare each table once."
             raise RecordError(msg)
-        file, files[name] = _declared(place, table)
+        with reading(name):
+            file, files[name] = _declared(place, table)
         mine = [c for c in table.channels if c in wanted]
         columns, clock = _columns(file, table, mine)
         if clock is not None:

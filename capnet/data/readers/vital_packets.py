@@ -21,6 +21,7 @@ from typing import Final
 
 import numpy as np
 
+from capnet.data.readers.disk import open_gzip
 from capnet.errors import RecordError
 
 __all__ = ["Packet", "Track", "read_packets"]
@@ -181,7 +182,7 @@ def read_packets(path: Path, *, where: str) -> list[Track]:
     devices: dict[int, str] = {}
     try:
         size = path.stat().st_size
-        with gzip.open(path, "rb") as file:
+        with open_gzip(path) as file:
             stream = _Stream(file, _LEAST_ROOM + _ROOM * size, where)
             packed = _header(stream, where=where)
             for number, kind, content in _packets(stream, packed=packed, where=where):

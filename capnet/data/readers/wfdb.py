@@ -11,7 +11,6 @@ takes no more memory for a day than for a minute.
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import wfdb
 from jaxtyping import Int
 
+from capnet.data.readers.disk import reading
 from capnet.data.readers.plausibility import (
     Extent,
     check_extent,
@@ -114,16 +114,6 @@ class _Recording:
     samples: int
     read: tuple[Path, ...]
     annotations: Mapping[str, Annotations]
-
-
-@contextmanager
-def _reading(where: str) -> Iterator[None]:
-    """Turn what a disk says into an error that names the record."""
-    try:
-        yield
-    except OSError as error:
-        msg = f"{where} cannot be read ({error.strerror}). See to its permissions."
-        raise RecordError(msg) from error
 
 
 def _parsed(folder: Path, name: str, *, layout: bool = False) -> tuple[Path, Header]:
@@ -427,7 +417,9 @@ def _check_spans(recording: _Recording, names: Sequence[str]) -> None:
             if line.name in names:
                 steps = np.array([2.0 ** STORAGE[line.format].bits])
                 where = f"{piece.path.name}, channel {line.name!r}"
-                span, unit = physical(steps / line.gain, line.unit, where=where)
+                with np.errstate(over="ignore"):  # an infinite sample is refused later
+                    steps /= line.gain
+                span, unit = physical(steps, line.unit, where=where)
                 check_span(line.name, unit, float(span[0]), where=piece.path.name)
 
 
@@ -636,7 +628,7 @@ def read_wfdb(
         UnitError: If a sampling rate, a gain or a wanted unit is missing or impossible.
     """
     path = Path(path)
-    with _reading(path.name):
+    with reading(path.name):
         recording = _opened(path)
         names, asked = _wanted(recording, channels)
         _check_room(recording, names)
@@ -692,7 +684,7 @@ def stream_wfdb(
         msg = f"parts of {length!r} s; wanted a positive number."
         raise ConfigError(msg)
     path = Path(path)
-    with _reading(path.name):
+    with reading(path.name):
         recording = _opened(path)
         names, asked = _wanted(recording, channels)
         survey = _Survey(recording, names)

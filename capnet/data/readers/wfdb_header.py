@@ -60,12 +60,12 @@ _LONGEST_NAME: Final = 64
 """Letters; what is longer is a remark, not the name of a signal."""
 
 _AGE: Final = re.compile(
-    r"(?<![A-Za-z])<?age>?[ \t]*[:=]?[ \t]*(?P<age>\d{1,3}(?:\.\d{1,6})?)"
+    r"(?<![A-Za-z])<?age>?[ \t]*(?:[:=][ \t]*)?(?P<age>\d{1,3}(?:\.\d{1,6})?)"
     r"(?![\d+/-]|\.\d|[ \t]*(?:mo|w|d))",  # neither a range, nor months or days
     re.ASCII | re.IGNORECASE,
 )
 _SEX: Final = re.compile(
-    r"(?<![A-Za-z])<?(?:sex|gender)>?[ \t]*[:=]?[ \t]*(?P<sex>female|male|f|m)"
+    r"(?<![A-Za-z])<?(?:sex|gender)>?[ \t]*(?:[:=][ \t]*)?(?P<sex>female|male|f|m)"
     r"(?![A-Za-z])",
     re.ASCII | re.IGNORECASE,
 )

@@ -163,7 +163,7 @@ LOOKS = {
     ],
     "e-mail address": [b"ada.l@example.org"],
     "home folder": [
-        b"/home/ada/x",
+        b"/home/" + b"ada/x",
         b"C:\\Users\\ada",
         b'"C:\\\\Users\\\\ada"',
         b"/Users/ada",

@@ -89,6 +89,13 @@ def test_a_missing_gain(tmp_path):
         read_record(header)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_gain_that_is_next_to_nothing(header):
+    edit(header, " 2000(0)/mV", " 1e-308(0)/mV")
+    with pytest.raises(RecordError):
+        read_record(header)
+
+
 @pytest.mark.parametrize("line", [1, 2, 3])
 @pytest.mark.parametrize("field", [5, 6])
 def test_first_sample_and_checksum_are_verified(header, line, field):

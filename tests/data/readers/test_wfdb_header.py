@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from capnet.data.readers.wfdb_header import parse_header
@@ -124,3 +126,11 @@ def test_a_hundred_thousand_signals_of_one_name_are_refused_at_once():
     line = "x 16 1 0 0 0 0 0 a\n"
     with pytest.raises(RecordError, match="at most 512"):
         parse_header("x 100000 250 1\n" + line * 100_000, where="x.hea")
+
+
+@pytest.mark.parametrize("word", ["<age>", "sex"])
+def test_a_comment_of_blanks_is_searched_once(word):
+    begun = time.perf_counter()
+    header = parse(comments=f"# {word}" + "\t" * 500_000 + "x\n")
+    assert time.perf_counter() - begun < 2.0
+    assert (header.age, header.male) == (None, None)

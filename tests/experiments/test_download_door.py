@@ -7,6 +7,7 @@ import pytest
 
 from capnet.data.catalog import downloads, entries
 from capnet.data.catalog.entries import CATALOG
+from experiments import download as door  # before its catalogue is exchanged
 from tests.data.catalog.serving import CONTENT, serving
 from tests.experiments.conftest import assert_refused, open_door
 
@@ -23,12 +24,12 @@ def served(monkeypatch):
         ]
         entry = replace(CATALOG["pwdb"], files=tuple(files))
         monkeypatch.setattr(entries, "CATALOG", {"pwdb": entry})
-        monkeypatch.setattr("experiments.download.CATALOG", {"pwdb": entry})
+        monkeypatch.setattr(door, "CATALOG", {"pwdb": entry})
 
         def here(*args, **more):
             return downloads.download(*args, **more, loopback=True)
 
-        monkeypatch.setattr("experiments.download.download", here)
+        monkeypatch.setattr(door, "download", here)
         yield server
 
 

@@ -32,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         """Send an answer; a header that is None is left out."""
         self.send_response(code)
         told = {"Content-Length": len(content), "Content-Type": "application/x"}
+        told["Connection"] = "close"  # as it will be: no client may build on it
         for key, value in (
             told | {k.replace("_", "-"): v for k, v in headers.items()}
         ).items():

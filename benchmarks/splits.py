@@ -1,6 +1,6 @@
 """Splits, duplicates, canaries, samplers: what `capnet.data` promises, counted.
 
-    python benchmarks/splits.py                  # everything; four minutes
+    python benchmarks/splits.py                  # everything; two minutes
     python benchmarks/splits.py --share 0.1      # a tenth of it
     python benchmarks/splits.py --seed 1         # other people, splits and noise
 

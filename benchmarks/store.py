@@ -1,6 +1,6 @@
 """A store of beats: speed, and what a kill, a full disk and a crowd leave of it.
 
-    python benchmarks/store.py                     # all; six minutes
+    python benchmarks/store.py                     # all; twelve minutes
     python benchmarks/store.py --only day batches  # day, batches, kill, disk, crowd
     python benchmarks/store.py --quick             # smaller numbers; one minute
 

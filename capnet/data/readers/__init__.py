@@ -6,7 +6,7 @@ A file is either read exactly, or refused with one error that says what to corre
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from capnet.data.readers.disk import reading
 from capnet.errors import ConfigError, RecordError
@@ -79,9 +79,11 @@ def _format_of(path: Path) -> tuple[Format, Path]:
     raise RecordError(msg)
 
 
-def _check_names(channels: object) -> None:
-    names = channels if isinstance(channels, list | tuple) else ()
-    if channels is not None and not (names and all(isinstance(n, str) for n in names)):
+def _check_names(channels: Any) -> None:
+    if channels is None:
+        return
+    names = isinstance(channels, Sequence) and not isinstance(channels, str)
+    if not (names and channels and all(isinstance(name, str) for name in channels)):
         msg = f"channels is {channels!r}; wanted a list of names: ['II', 'PLETH']."
         raise ConfigError(msg)
 

@@ -50,9 +50,6 @@ def chosen(
     """
     units = {n: unit if known_unit(unit) else "" for n, unit in units.items()}
     known = ", ".join(map(repr, units)) or "none at all"
-    if isinstance(channels, str) or (channels is not None and len(channels) == 0):
-        msg = f"{where}: channels are {channels!r}; wanted a list of some of {known}."
-        raise RecordError(msg)
     if channels is None:
         left_out = [name for name, unit in units.items() if not unit]
         kept = {name: name for name, unit in units.items() if unit}

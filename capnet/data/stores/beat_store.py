@@ -46,7 +46,7 @@ from capnet.errors import (
     ShapeError,
     StorageError,
 )
-from capnet.files import sha256_of, write_atomic
+from capnet.files import explained, sha256_of, write_atomic
 from capnet.records import Beats
 from capnet.types import N_POINTS, Indices
 
@@ -128,27 +128,11 @@ def build_store(
     path = root / key
     store = _finished(path)
     if store is None:
-        with _explained(path), _alone(path):
+        with explained(path), _alone(path):
             store = _finished(path)  # another process may have built it meanwhile
             if store is None:
                 store = _build(path, planned, given, progress)
     return store
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Say what the system refused in the folder of a store."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except (OSError, NotImplementedError) as error:  # or a disk without locks
-        why = getattr(error, "strerror", None) or error or type(error).__name__
-        msg = (
-            f"the store {path} could not be written: {why}. See to the permissions "
-            "and the disk, or choose another folder."
-        )
-        raise StorageError(msg) from error
 
 
 @contextmanager
@@ -160,6 +144,11 @@ def _alone(path: Path) -> Iterator[None]:
     lock = FileLock(path.with_name(f"{path.name}.lock"))
     try:
         lock.acquire(timeout=0.0)
+    except NotImplementedError as error:
+        msg = (
+            f"the disk of {path.parent} has no locks ({error}). Choose another folder."
+        )
+        raise StorageError(msg) from error
     except Timeout:
         _log.info("another process builds the store %s: waiting for it", path)
         lock.acquire()

@@ -8,7 +8,16 @@ import numpy as np
 
 from capnet.errors import ShapeError
 from capnet.records import Beats
-from capnet.types import BeatWaves, Calibration, Flags, Labels, PerBeat, Role
+from capnet.types import (
+    BeatWaves,
+    Calibration,
+    Ends,
+    Flags,
+    Input,
+    Labels,
+    PerBeat,
+    Role,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +63,18 @@ class Prediction:
             pressure, mmHg; NaN where refused or not answered. Shape (beat,).
         accepted: Whether there is an answer. Shape (beat,).
         reason: Why not. Shape (beat,).
+        family: What kind of estimator this is, e.g. ``ridge`` or ``last cuff``, as
+            `capnet.evaluation.floors` asks for it; empty when not said.
+        inputs: What the method looks at (`capnet.types.Input`); empty when not said.
+        seen: Fingerprint of the k labelled target subjects (`capnet.types`); empty
+            when k is 0 or nobody said.
+        low: Lower ends of intervals of SBP, DBP, MAP and PP, mmHg, NaN where refused
+            or not answered; None without intervals. Shape (beat, 4).
+        high: Upper ends, likewise. Shape (beat, 4).
+        coverage: Share of subjects whose truth the intervals are meant to hold, e.g.
+            0.9; None without intervals.
+        doubt: How little this answer should be trusted, larger is worse, no unit; None
+            when the method does not say. Shape (beat,).
     """
 
     method: str
@@ -71,6 +92,13 @@ class Prediction:
     cpp: PerBeat
     accepted: Flags
     reason: Labels
+    family: str = ""
+    inputs: tuple[Input, ...] = ()
+    seen: str = ""
+    low: Ends | None = None
+    high: Ends | None = None
+    coverage: float | None = None
+    doubt: PerBeat | None = None
 
     def __post_init__(self) -> None:
         n = len(self.subject)
@@ -84,6 +112,31 @@ class Prediction:
             msg = (
                 f"{self.method!r} accepted beat {int(np.flatnonzero(lost)[0])} without "
                 "a systolic pressure; refuse it with a reason instead."
+            )
+            raise ShapeError(msg)
+        self._check_intervals()
+
+    def _check_intervals(self) -> None:
+        parts = (self.low, self.high, self.coverage)
+        if all(part is None for part in parts):
+            return
+        if self.low is None or self.high is None or self.coverage is None:
+            given = ("low", "high", "coverage")
+            missing = [n for n, v in zip(given, parts, strict=True) if v is None]
+            msg = (
+                f"{self.method!r} gives an interval without {', '.join(missing)}; "
+                "wanted low, high and coverage together, or none of them."
+            )
+            raise ShapeError(msg)
+        if not 0.0 < self.coverage < 1.0:
+            msg = f"coverage is {self.coverage!r}; wanted a share such as 0.9."
+            raise ShapeError(msg)
+        crossed = self.low > self.high
+        if crossed.any():
+            row = int(np.argwhere(crossed)[0, 0])
+            msg = (
+                f"{self.method!r}: the interval of beat {row} ends below its start; "
+                "wanted low <= high."
             )
             raise ShapeError(msg)
 

@@ -15,8 +15,10 @@ __all__ = [
     "BeatWaves",
     "Calibration",
     "CuffSite",
+    "Ends",
     "Flags",
     "Indices",
+    "Input",
     "Labels",
     "PerBeat",
     "RawSamples",
@@ -49,6 +51,9 @@ BeatWaves = Float[np.ndarray, "beat 64"]
 
 PerBeat = Float[np.ndarray, "beat"]
 """One number a beat, NaN where unknown."""
+
+Ends = Float[np.ndarray, "beat 4"]
+"""Ends of intervals of SBP, DBP, MAP and PP, one row a beat, mmHg."""
 
 Flags = Bool[np.ndarray, "beat"]
 """One truth value a beat."""
@@ -93,3 +98,6 @@ signals.
 
 Role = Literal["deep", "floor", "control"]
 """What a row of a result table is: a claim, what it must beat, or a check on it."""
+
+Input = Literal["cuff", "age", "sex", "hr", "ppg", "ecg", "pressure wave"]
+"""What an estimator may look at. ``pressure wave`` is a peripheral pressure pulse."""

@@ -29,7 +29,7 @@ from capnet.data.openings import check_unopened, log_opening
 from capnet.data.stores.table import save_beats
 from capnet.errors import ConfigError, ProtocolError, RecordError
 from capnet.evaluation import Evaluation, benchmark_report, write_report
-from capnet.evaluation.bootstrap import draw_subjects
+from capnet.evaluation.statistics.bootstrap import draw_subjects
 from capnet.files import write_atomic
 from capnet.hemodynamics import Clinic
 from capnet.models.limit import CuffLimit

@@ -20,7 +20,7 @@ from capnet.data.clinic.checkup import Checkup, check_clinic
 from capnet.data.clinic.manifest import ManifestRow
 from capnet.errors import ConfigError
 from capnet.evaluation import write_report
-from capnet.evaluation.content import Report, Section, TableBlock
+from capnet.evaluation.reports.content import Report, Section, TableBlock
 from capnet.files import write_atomic
 from capnet.records import Beats, Record
 from capnet.signal import plot_record

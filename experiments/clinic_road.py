@@ -22,8 +22,12 @@ from capnet.evaluation import (
     print_evaluation,
     write_report,
 )
-from capnet.evaluation.bootstrap import MIN_SUBJECTS, draw_subjects
-from capnet.evaluation.clinic_report import ClinicNotes, clinic_report, with_clinic
+from capnet.evaluation.reports.clinic_report import (
+    ClinicNotes,
+    clinic_report,
+    with_clinic,
+)
+from capnet.evaluation.statistics.bootstrap import MIN_SUBJECTS, draw_subjects
 from capnet.export import export_folder
 from capnet.files import write_atomic
 from capnet.models.central import CentralPressureModel

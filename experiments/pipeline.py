@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 
 from capnet.errors import ConfigError
 from capnet.evaluation import print_evaluation
-from capnet.evaluation.bootstrap import draw_subjects
+from capnet.evaluation.statistics.bootstrap import draw_subjects
 from capnet.export import export_folder
 from capnet.hemodynamics import Clinic, Visit
 from capnet.models.central import CentralPressureModel

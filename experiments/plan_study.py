@@ -24,8 +24,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from capnet.errors import ConfigError, ProtocolError
-from capnet.evaluation.aami import AAMI_SUBJECTS
-from capnet.evaluation.planning import (
+from capnet.evaluation.protocols.aami import AAMI_SUBJECTS
+from capnet.evaluation.statistics.planning import (
     ErrorParts,
     aami_probability,
     bias_half_width,

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from capnet.evaluation import Evaluation, MethodScore, benchmark_report, write_report
-from capnet.evaluation.figures import ranking_figure
+from capnet.evaluation.reports.figures import ranking_figure
 from capnet.files import write_atomic
 
 __all__ = [

@@ -12,10 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from capnet.errors import ProtocolError
-from capnet.evaluation.protocol import true_waves
+from capnet.evaluation.truth import Truth
 from capnet.metrics import timing_errors, waveform_rmses
-from capnet.prediction import Prediction, pressures
-from capnet.records import Beats
+from capnet.prediction import Prediction
 from capnet.types import Flags, PerBeat
 
 __all__ = [
@@ -39,10 +38,9 @@ Weights = Float[np.ndarray, "resample subject"]
 Draws = Float[np.ndarray, "resample"]
 
 
-def scored_beats(prediction: Prediction, reference: Beats) -> Flags:
+def scored_beats(prediction: Prediction, reference: Truth) -> Flags:
     """Return which beats have both an answer and a truth. Shape (beat,)."""
-    known = np.isfinite(true_waves(reference)).all(axis=1)
-    return np.asarray(prediction.accepted & known)
+    return np.asarray(prediction.accepted & reference.known)
 
 
 def _all_or_none(values: np.ndarray, scored: Flags, what: str) -> bool:
@@ -71,7 +69,7 @@ def _errors(
     }
 
 
-def beat_columns(prediction: Prediction, reference: Beats, scored: Flags) -> Columns:
+def beat_columns(prediction: Prediction, reference: Truth, scored: Flags) -> Columns:
     """Return the scores of single beats, NaN where not scored.
 
     Args:
@@ -89,8 +87,7 @@ def beat_columns(prediction: Prediction, reference: Beats, scored: Flags) -> Col
     found: Columns = {}
     if not scored.any():
         return found
-    waves = true_waves(reference)[scored]
-    truth = pressures(waves)
+    truth = reference.pressures[scored]
     name = f"{prediction.method!r} (k = {prediction.k})"
     for column, what in enumerate(PRESSURES):
         values = getattr(prediction, f"c{what}")
@@ -106,8 +103,12 @@ def beat_columns(prediction: Prediction, reference: Beats, scored: Flags) -> Col
         centre = float(amplified.mean())
         found |= _errors("amplification", guess, amplified, centre)
     wave = prediction.waveform
-    if wave is not None and _all_or_none(wave, scored, f"{name} answers the wave"):
-        wave = wave[scored]
+    if (
+        wave is not None
+        and reference.reference is not None
+        and _all_or_none(wave, scored, f"{name} answers the wave")
+    ):
+        wave, waves = wave[scored], reference.reference[scored]
         found |= waveform_rmses(wave, waves)
         late = timing_errors(wave, waves, reference.duration[scored])
         found["timing_ms"] = np.abs(late)

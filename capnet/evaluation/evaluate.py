@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from capnet.errors import ProtocolError
-from capnet.evaluation.aami import compare_with_aami
 from capnet.evaluation.beat_scores import (
     STATISTICS,
     Columns,
@@ -16,8 +15,10 @@ from capnet.evaluation.beat_scores import (
     statistic,
     subject_columns,
 )
-from capnet.evaluation.bootstrap import Interval, draw_subjects, interval
 from capnet.evaluation.protocol import check_protocol
+from capnet.evaluation.protocols.aami import compare_with_aami
+from capnet.evaluation.statistics.bootstrap import Interval, draw_subjects, interval
+from capnet.evaluation.truth import Truth, truth_of
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.types import Calibration, Flags, ReferenceType, Role
@@ -164,7 +165,7 @@ class Evaluation:
     scores: tuple[MethodScore, ...]
     comparisons: tuple[Paired, ...]
     predictions: tuple[Prediction, ...]
-    reference: Beats
+    reference: Truth
 
     @property
     def table(self) -> "DataFrame":
@@ -376,13 +377,13 @@ def _check_metric(metric: str) -> None:
         raise ProtocolError(msg)
 
 
-def _shared(first: Prediction, second: Prediction, reference: Beats) -> Flags:
+def _shared(first: Prediction, second: Prediction, reference: Truth) -> Flags:
     shared = scored_beats(first, reference) & scored_beats(second, reference)
     return np.asarray(shared)
 
 
 def _subjects(
-    prediction: Prediction, reference: Beats, scored: Flags, code: np.ndarray
+    prediction: Prediction, reference: Truth, scored: Flags, code: np.ndarray
 ) -> Columns:
     columns = beat_columns(prediction, reference, scored)
     return subject_columns(columns, code, scored, int(code.max()) + 1)
@@ -396,7 +397,7 @@ def _point(metric: str, columns: Columns, subjects: int) -> float | None:
 
 
 def _score(
-    prediction: Prediction, reference: Beats, code: np.ndarray, weights: np.ndarray
+    prediction: Prediction, reference: Truth, code: np.ndarray, weights: np.ndarray
 ) -> MethodScore:
     scored = scored_beats(prediction, reference)
     columns = _subjects(prediction, reference, scored, code)
@@ -434,7 +435,7 @@ def _default_pairs(
 
 def evaluate(
     predictions: Sequence[Prediction],
-    reference: Beats,
+    reference: Beats | Truth,
     *,
     resamples: int = 1000,
     seed: int = 0,
@@ -464,6 +465,7 @@ def evaluate(
         ProtocolError: If the numbers would not mean anything; the message says why.
         ConfigError: If there are too few resamples.
     """
+    reference = truth_of(reference)
     check_protocol(predictions, reference)
     names, code = np.unique(reference.subject, return_inverse=True)
     weights = draw_subjects(len(names), resamples=resamples, seed=seed)

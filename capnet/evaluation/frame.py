@@ -7,7 +7,8 @@ import pandas as pd
 
 from capnet.evaluation.beat_scores import PRESSURES
 from capnet.evaluation.protocol import check_same_beats
-from capnet.prediction import Prediction, pressures
+from capnet.evaluation.truth import Truth, truth_of
+from capnet.prediction import Prediction
 from capnet.records import Beats
 
 __all__ = ["FRAME_COLUMNS", "predictions_frame"]
@@ -29,7 +30,7 @@ FRAME_COLUMNS = (
 
 
 def predictions_frame(
-    predictions: Sequence[Prediction], reference: Beats
+    predictions: Sequence[Prediction], reference: Beats | Truth
 ) -> pd.DataFrame:
     """Return every answer, one row a method and beat.
 
@@ -46,10 +47,10 @@ def predictions_frame(
         ProtocolError: If the predictions are not of these beats.
     """
     check_same_beats(predictions, reference)
-    if reference.reference is None:
+    if reference.reference_type == "none":
         truth = np.full((len(reference), len(PRESSURES)), np.nan)
     else:
-        truth = pressures(reference.reference)
+        truth = truth_of(reference).pressures
     true = {f"c{name}_ref": truth[:, i] for i, name in enumerate(PRESSURES)}
     parts = [
         pd.DataFrame(

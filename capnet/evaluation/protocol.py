@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from capnet.errors import ProtocolError
+from capnet.evaluation.truth import Truth
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.types import BeatWaves
@@ -12,23 +13,24 @@ from capnet.types import BeatWaves
 __all__ = ["check_protocol", "check_same_beats", "true_waves"]
 
 
-def true_waves(reference: Beats) -> BeatWaves:
+def true_waves(reference: Truth) -> BeatWaves:
     """Return the true aortic waves, mmHg. Shape (beat, 64).
 
     Raises:
-        ProtocolError: If nobody measured them.
+        ProtocolError: If only numbers are known.
     """
-    if reference.reference_type == "none" or reference.reference is None:
+    if reference.reference is None:
         msg = (
-            "the beats have reference_type 'none': nobody measured their central "
-            "pressure, so no error can be computed. Show the predictions beside each "
-            "other with capnet.evaluation.record_report or predictions_frame instead."
+            "the truth has numbers and no waves, so no wave can be held against it. "
+            "Score SBP, DBP, MAP and PP, or bring the aortic waves."
         )
         raise ProtocolError(msg)
     return reference.reference
 
 
-def check_same_beats(predictions: Sequence[Prediction], reference: Beats) -> None:
+def check_same_beats(
+    predictions: Sequence[Prediction], reference: Beats | Truth
+) -> None:
     """Refuse predictions of other beats, or calibrated otherwise, than the reference.
 
     Args:
@@ -74,7 +76,7 @@ def check_same_beats(predictions: Sequence[Prediction], reference: Beats) -> Non
             raise ProtocolError(msg)
 
 
-def check_protocol(predictions: Sequence[Prediction], reference: Beats) -> None:
+def check_protocol(predictions: Sequence[Prediction], reference: Truth) -> None:
     """Refuse an evaluation whose numbers would not mean anything.
 
     Args:
@@ -82,10 +84,9 @@ def check_protocol(predictions: Sequence[Prediction], reference: Beats) -> None:
         reference: The held-out beats with their truth.
 
     Raises:
-        ProtocolError: As `check_same_beats`; if nobody measured the truth; or if
-            there are deep rows without a floor beside them.
+        ProtocolError: As `check_same_beats`; or if there are deep rows without a
+            floor beside them.
     """
-    true_waves(reference)
     check_same_beats(predictions, reference)
     roles = [p.role for p in predictions]
     if "deep" in roles and "floor" not in roles:

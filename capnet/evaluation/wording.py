@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from capnet.evaluation.bootstrap import Interval
+from capnet.evaluation.statistics.bootstrap import Interval
 
 __all__ = ["DASH", "LABELS", "between", "label", "number", "signed", "with_interval"]
 

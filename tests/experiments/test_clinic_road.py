@@ -10,8 +10,8 @@ import pytest
 from capnet.data.clinic.examples import write_example_clinic
 from capnet.data.clinic.folder import clinic_beats, read_clinic
 from capnet.errors import ConfigError
-from capnet.evaluation.bootstrap import MIN_SUBJECTS
 from capnet.evaluation.frame import FRAME_COLUMNS
+from capnet.evaluation.statistics.bootstrap import MIN_SUBJECTS
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER
 from experiments.clinic_road import LEAST, LEAST_POOL, clinic_split

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from capnet.evaluation.planning import (
+from capnet.evaluation.statistics.planning import (
     ErrorParts,
     bias_half_width,
     rmse_half_width,

@@ -6,9 +6,9 @@ from typing import Final
 
 from capnet.errors import ProtocolError
 from capnet.evaluation.beat_scores import PRESSURES
-from capnet.evaluation.content import FigureBlock, Report, Section, TableBlock
 from capnet.evaluation.evaluate import Evaluation, MethodScore
-from capnet.evaluation.figures import (
+from capnet.evaluation.reports.content import FigureBlock, Report, Section, TableBlock
+from capnet.evaluation.reports.figures import (
     bland_altman_figure,
     k_curve_figure,
     ranking_figure,

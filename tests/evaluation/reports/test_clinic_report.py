@@ -6,7 +6,7 @@ import re
 import pytest
 
 from capnet.evaluation import benchmark_report, evaluate, render_report
-from capnet.evaluation.clinic_report import ClinicNotes, with_clinic
+from capnet.evaluation.reports.clinic_report import ClinicNotes, with_clinic
 from tests.evaluation.conftest import make_beats, numbers, waves
 
 NOTES = ClinicNotes(

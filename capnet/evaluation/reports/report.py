@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 
 from capnet.errors import ProtocolError
-from capnet.evaluation.content import Report
+from capnet.evaluation.reports.content import Report
 from capnet.evaluation.wording import DASH
 from capnet.files import write_atomic
 from capnet.prediction import DISCLAIMER
@@ -23,7 +23,11 @@ MAX_BYTES = 5_000_000
 
 @cache
 def _template() -> Template:
-    source = files("capnet.evaluation").joinpath("template.html.j2").read_text("utf-8")
+    source = (
+        files("capnet.evaluation.reports")
+        .joinpath("template.html.j2")
+        .read_text("utf-8")
+    )
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,

@@ -8,10 +8,10 @@ import numpy as np
 
 from capnet.errors import ProtocolError
 from capnet.evaluation.beat_scores import beat_columns, scored_beats
-from capnet.evaluation.content import FigureBlock, Report, Section, TableBlock
 from capnet.evaluation.evaluate import Evaluation, MethodScore
-from capnet.evaluation.figures import reasons_figure
 from capnet.evaluation.protocol import check_same_beats
+from capnet.evaluation.reports.content import FigureBlock, Report, Section, TableBlock
+from capnet.evaluation.reports.figures import reasons_figure
 from capnet.evaluation.wording import DASH, number, signed
 from capnet.prediction import Prediction, pressures
 from capnet.records import Beats
@@ -106,7 +106,7 @@ def _by_subject(
 ) -> TableBlock:
     """Return one row a held-out subject: mean and middle 95 % of its beats."""
     reference, rows = evaluation.reference, _shown(evaluation, metric)
-    truth = pressures(np.asarray(reference.reference))[:, 0]
+    truth = reference.pressures[:, 0]
     found: list[tuple[np.ndarray, Flags]] = []
     for score in rows:
         prediction = evaluation.prediction(score.key)

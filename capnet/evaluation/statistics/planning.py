@@ -26,7 +26,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from capnet.errors import ConfigError, ShapeError
-from capnet.evaluation.aami import AAMI_BIAS, AAMI_SD
+from capnet.evaluation.protocols.aami import AAMI_BIAS, AAMI_SD
 
 __all__ = [
     "ErrorParts",

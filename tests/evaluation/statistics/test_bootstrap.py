@@ -5,7 +5,7 @@ import pytest
 
 from capnet.errors import ConfigError
 from capnet.evaluation.beat_scores import statistic
-from capnet.evaluation.bootstrap import draw_subjects, interval
+from capnet.evaluation.statistics.bootstrap import draw_subjects, interval
 
 
 def test_each_resample_has_as_many_subjects():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from capnet.errors import ConfigError, ShapeError
-from capnet.evaluation.planning import (
+from capnet.evaluation.statistics.planning import (
     ErrorParts,
     aami_probability,
     bias_half_width,

@@ -6,7 +6,7 @@ from matplotlib import _pylab_helpers
 
 from capnet.errors import ProtocolError
 from capnet.evaluation import evaluate
-from capnet.evaluation import figures as draw
+from capnet.evaluation.reports import figures as draw
 from capnet.records import Record, Signal
 from tests.evaluation.conftest import numbers, refuse
 

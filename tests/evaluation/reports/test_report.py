@@ -20,7 +20,7 @@ from capnet.evaluation import (
     render_report,
     write_report,
 )
-from capnet.evaluation.report import MAX_BYTES
+from capnet.evaluation.reports.report import MAX_BYTES
 from capnet.prediction import DISCLAIMER
 from tests.evaluation.conftest import refuse, waves
 

@@ -6,9 +6,13 @@ from typing import Final
 import numpy as np
 
 from capnet.errors import ProtocolError
-from capnet.evaluation.content import FigureBlock, Report, Section, TableBlock
-from capnet.evaluation.figures import reasons_figure, strip_figure, time_course_figure
 from capnet.evaluation.protocol import check_same_beats
+from capnet.evaluation.reports.content import FigureBlock, Report, Section, TableBlock
+from capnet.evaluation.reports.figures import (
+    reasons_figure,
+    strip_figure,
+    time_course_figure,
+)
 from capnet.evaluation.wording import DASH, number, signed
 from capnet.prediction import Prediction, pressures
 from capnet.records import Beats, Record

@@ -17,6 +17,7 @@ from capnet.errors import ProtocolError
 from capnet.evaluation.beat_scores import scored_beats
 from capnet.evaluation.evaluate import Evaluation, MethodScore
 from capnet.evaluation.protocol import true_waves
+from capnet.evaluation.truth import Truth, truth_of
 from capnet.evaluation.wording import label, number, signed
 from capnet.metrics import (
     align,
@@ -72,7 +73,7 @@ def _method(prediction: Prediction | MethodScore) -> str:
     return f"{prediction.method} (k = {prediction.k})"
 
 
-def waveform_figure(prediction: Prediction, reference: Beats) -> bytes:
+def waveform_figure(prediction: Prediction, reference: Beats | Truth) -> bytes:
     """Draw the best, the median and the worst beat of a method against the truth.
 
     Each predicted beat is turned to its best shift, as it is scored.
@@ -87,6 +88,7 @@ def waveform_figure(prediction: Prediction, reference: Beats) -> bytes:
     Raises:
         ProtocolError: If the method answers no wave, or there is no truth.
     """
+    reference = truth_of(reference)
     scored = scored_beats(prediction, reference)
     if prediction.waveform is None or not scored.any():
         msg = (
@@ -116,7 +118,7 @@ def waveform_figure(prediction: Prediction, reference: Beats) -> bytes:
     return _png(figure)
 
 
-def bland_altman_figure(prediction: Prediction, reference: Beats) -> bytes:
+def bland_altman_figure(prediction: Prediction, reference: Beats | Truth) -> bytes:
     """Draw the SBP error of each subject over the mean of both (Bland & Altman 1986).
 
     Args:
@@ -129,6 +131,7 @@ def bland_altman_figure(prediction: Prediction, reference: Beats) -> bytes:
     Raises:
         ProtocolError: If fewer than two subjects have both an answer and a truth.
     """
+    reference = truth_of(reference)
     scored = scored_beats(prediction, reference)
     subject = reference.subject[scored]
     if len(np.unique(subject)) < 2:
@@ -137,7 +140,7 @@ def bland_altman_figure(prediction: Prediction, reference: Beats) -> bytes:
             "truth; limits of agreement want at least two."
         )
         raise ProtocolError(msg)
-    true = per_subject(pressures(true_waves(reference)[scored])[:, 0], subject)
+    true = per_subject(reference.pressures[scored, 0], subject)
     said = per_subject(prediction.csbp[scored], subject)
     limits = limits_of_agreement(said, true)
     middle = (said + true) / 2

@@ -1,0 +1,1 @@
+"""Whether a result can mean anything: circular targets, leaks, foreign tables."""

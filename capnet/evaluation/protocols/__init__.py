@@ -1,0 +1,1 @@
+"""Numerical comparisons with the limits of standards; nothing validates a device."""

@@ -1,0 +1,1 @@
+"""What chance leaves: intervals over subjects, plans, comparisons, strata."""

@@ -1,0 +1,1 @@
+"""Intervals and refusals, measured: coverage, width, risk."""

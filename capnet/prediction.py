@@ -209,7 +209,11 @@ class Prediction:
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row a beat: who, which method, and the four pressures."""
+        """Return one row a beat: who, which method, the four pressures, intervals.
+
+        Columns ``csbp_low``, ``csbp_high`` ... and ``doubt`` are there where the
+        method says them.
+        """
         import pandas as pd
 
         names: Sequence[str] = ("csbp", "cdbp", "cmap", "cpp")
@@ -224,10 +228,19 @@ class Prediction:
             "accepted": self.accepted,
             "reason": self.reason,
         }
-        return pd.DataFrame(head | {name: getattr(self, name) for name in names})
+        head |= {name: getattr(self, name) for name in names}
+        if self.low is not None and self.high is not None:
+            for i, name in enumerate(names):
+                head |= {f"{name}_low": self.low[:, i], f"{name}_high": self.high[:, i]}
+            head["coverage"] = self.coverage
+        if self.doubt is not None:
+            head["doubt"] = self.doubt
+        return pd.DataFrame(head)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw central SBP, MAP and DBP over time; refused beats as ticks below.
+
+        Where the method gives intervals, those of SBP and DBP are shaded.
 
         Args:
             ax: Where to draw; a new figure by default.
@@ -253,6 +266,10 @@ class Prediction:
                 label=label,
                 color=colour,
             )
+        if self.low is not None and self.high is not None:
+            for column, colour in ((0, "#b2182b"), (1, "#2166ac")):
+                ends = self.low[:, column], self.high[:, column]
+                ax.fill_between(self.time, *ends, color=colour, alpha=0.12, lw=0)
         refused = self.time[~self.accepted]
         if len(refused):
             floor = np.full(len(refused), 0.02)
@@ -267,6 +284,8 @@ class Prediction:
             )
         ax.set(xlabel="time (s)", ylabel="aortic pressure (mmHg)")
         said = f"{self.method}; calibration: {self.calibration}"
+        if self.coverage is not None:
+            said += f"; {100 * self.coverage:g} % intervals"
         ax.set_title(said, fontsize=9, loc="left")
         ax.legend(
             loc="lower right",

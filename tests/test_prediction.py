@@ -226,3 +226,47 @@ def test_a_plot_makes_its_own_figure():
         ax.figure.canvas.draw()
     finally:
         plt.close(ax.figure)
+
+
+# intervals
+
+
+def with_interval(beats, *, width=10.0, coverage=0.9):
+    said = answer(beats)
+    middle = np.stack([getattr(said, name) for name in NUMBERS], axis=1)
+    return said.replace(low=middle - width, high=middle + width, coverage=coverage)
+
+
+def test_an_interval_is_in_the_table_and_in_the_picture():
+    said = with_interval(make_beats(5))
+    frame = said.to_frame()
+    width = (frame.csbp_high - frame.csbp_low)[frame.accepted]
+    np.testing.assert_allclose(width, 20.0)
+    assert (frame.coverage == 0.9).all()
+    assert "doubt" not in frame
+    ax = said.plot()
+    assert "90 % intervals" in ax.get_title(loc="left")
+    assert len(ax.collections) == len(answer(make_beats(5)).plot().collections) + 2
+
+
+@pytest.mark.parametrize("missing", ["low", "high", "coverage"])
+def test_half_an_interval_is_refused(missing):
+    said = with_interval(make_beats(5))
+    with pytest.raises(ShapeError, match=f"without {missing}"):
+        said.replace(**{missing: None})
+
+
+def test_an_interval_that_ends_below_its_start_is_refused():
+    with pytest.raises(ShapeError, match="interval of beat 3"):
+        with_interval(make_beats(5), width=-1.0)
+
+
+def test_a_coverage_is_a_share():
+    with pytest.raises(ShapeError, match=r"wanted a share such as 0\.9"):
+        with_interval(make_beats(5), coverage=90.0)
+
+
+def test_doubt_is_in_the_table():
+    beats = make_beats(5)
+    frame = answer(beats).replace(doubt=np.arange(len(beats)) / 10).to_frame()
+    np.testing.assert_allclose(frame.doubt, np.arange(len(beats)) / 10)

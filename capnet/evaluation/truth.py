@@ -7,6 +7,7 @@ numbers that somebody brings can be judged by the same code.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -101,18 +102,19 @@ class Truth:
     def __len__(self) -> int:
         return len(self.subject)
 
-    @property
+    @cached_property
     def subjects(self) -> Labels:
         """Distinct subjects, in the order of their first beat. Shape (subject,)."""
         _, first = np.unique(self.subject, return_index=True)
         return self.subject[np.sort(first)]
 
-    @property
+    @cached_property
     def known(self) -> Flags:
         """Which beats have a true SBP (and wave, where there are waves)."""
         found = np.isfinite(self.pressures[:, 0])
         if self.reference is not None:
-            found = found & np.isfinite(self.reference).all(axis=1)
+            # A sum is finite only if all its parts are, and takes no table of flags.
+            found = found & np.isfinite(self.reference.sum(axis=1))
         return np.asarray(found)
 
     def take(self, rows: np.ndarray) -> Self:

@@ -1,5 +1,7 @@
 """The road of a clinic that somebody brings: check, adapt, judge or estimate."""
 
+import hashlib
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ from capnet.evaluation import (
     print_evaluation,
     write_report,
 )
+from capnet.evaluation.judgement import judge_evaluation
 from capnet.evaluation.reports.clinic_report import (
     ClinicNotes,
     clinic_report,
@@ -37,10 +40,24 @@ from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.types import CuffSite
 from experiments import build
+from experiments.answers import leave_answers
+from experiments.beside import (
+    aligned,
+    at_home,
+    audited,
+    reproduced,
+    with_intervals,
+)
 from experiments.door import advance, console, folder, plain
 from experiments.judging import Source, judge, said
 from experiments.real import estimates, matching, pretrained
-from experiments.results import leave_benchmark, provenance, save_frame, save_json
+from experiments.results import (
+    leave_benchmark,
+    provenance,
+    save_frame,
+    save_json,
+    sha256,
+)
 from experiments.stages import floors
 
 __all__ = ["clinic_road", "clinic_split"]
@@ -182,8 +199,8 @@ def clinic_road(cfg: DictConfig, source: Callable[[], Source]) -> Path:
 
 def _learnt(
     cfg: DictConfig, source: Callable[[], Source], beats: Beats
-) -> tuple[Beats, CentralPressureModel]:
-    """Return virtual people calibrated as the clinic is, and a model of them.
+) -> tuple[Beats, CentralPressureModel, Source]:
+    """Return virtual people calibrated as the clinic is, a model of them, the source.
 
     The virtual pressures of a line without error stand for an arterial line.
     """
@@ -192,7 +209,7 @@ def _learnt(
     virtual = source()
     learnt = virtual.beats(kind)
     model = virtual.model(learnt) if given is None else given
-    return learnt.replace(calibration=beats.calibration), model
+    return learnt.replace(calibration=beats.calibration), model, virtual
 
 
 def _config(cfg: DictConfig, notes: ClinicNotes) -> dict[str, Any]:
@@ -227,8 +244,10 @@ def _judged(
     known = np.isfinite(np.asarray(beats.reference)).all(axis=1)
     beats = beats.take(known | ~np.isin(beats.subject, split.pool))
     _check_sites(cfg, np.unique(beats.cuff_site[answerable(beats)]).tolist())
-    learnt, model = _learnt(cfg, source, beats)
-    found = judge(cfg, learnt, model, beats, split, k=k)
+    learnt, model, virtual = _learnt(cfg, source, beats)
+    apart, home = virtual.apart(beats.calibration)
+    finished = with_intervals(apart, cfg)
+    found = judge(cfg, learnt, model, beats, split, k=k, finished=finished)
     shown = found.models.get(cfg.export.strategy, found.models["source"])
     scores = found.evaluation.score((shown.name, shown.k))
     metrics = {
@@ -243,6 +262,7 @@ def _judged(
     export_folder(shown, out, metrics=metrics)
     told = {
         "clinic": notes.name,
+        "clinic_sha256": _digest(Path(cfg.data.root)),
         "reference": f"{beats.reference_type}, {notes.when}",
         "people": people,
         "adaptation": {
@@ -250,12 +270,27 @@ def _judged(
         },
     }
     config = _config(cfg, notes)
-    evaluations = {str(beats.calibration): found.evaluation}
-    leave_benchmark(evaluations, out, config=config, notes=told)
-    plain_report = benchmark_report(evaluations, provenance(config, told))
+    test = beats.of(split.test)
+    judgement = judge_evaluation(
+        found.evaluation,
+        leakage=audited(learnt, beats, split),
+        circularity=reproduced(test),
+        alignment=aligned(found, learnt, test, seed=cfg.seed),
+        elsewhere=at_home(found, home),
+    )
+    leave_benchmark({beats.calibration: judgement}, out, config=config, notes=told)
+    made = json.loads((out / "metrics.json").read_text())["provenance"]
+    plain_report = benchmark_report({beats.calibration: judgement}, made)
     report = with_clinic(plain_report, found.evaluation, replace(notes, split=said_k))
     print_evaluation(found.evaluation, console)
     return write_report(out / "report.html", report)
+
+
+def _digest(root: Path) -> str:
+    """Return one hash of all files of the clinic; their names may tell who it was."""
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    found = sorted(sha256(path) for path in files)
+    return hashlib.sha256("".join(found).encode()).hexdigest()
 
 
 def _check_sites(cfg: DictConfig, taken: Sequence[str]) -> None:
@@ -312,22 +347,34 @@ def _estimated(
     out = folder()
     sites = _sites(settings, beats)
     _check_sites(cfg, list(sites))
-    learnt, model = _learnt(cfg, source, beats)
+    learnt, model, virtual = _learnt(cfg, source, beats)
+    apart, _ = virtual.apart(beats.calibration)
+    finished = with_intervals(apart, cfg)
     model.name = "Bi-LSTM, source only"
     found: dict[str, tuple[CentralPressureModel, list[Prediction]]] = {}
     for site, table in sites.items():
-        aligned, rows = estimates(model, table, learnt, site, cfg)
+        adapted, rows = estimates(finished(model), table, learnt, site, cfg, finished)
         shots = Shots(source=learnt, unlabelled=table)
-        found[site] = aligned, [*rows, *floors(learnt, table, shots)]
+        found[site] = adapted, [*rows, *floors(learnt, table, shots)]
     exported = next(iter(found.values()))[0]
     save_model(exported, out / "model")
     export_folder(exported, out, metrics={"reference_type": "none"})
     answers = {site: rows for site, (_, rows) in found.items()}
     frames = [predictions_frame(answers[s], b).assign(site=s) for s, b in sites.items()]
     save_frame(pd.concat(frames, ignore_index=True), out / "predictions.parquet")
+    leave_answers(
+        {str(s): rows for s, rows in answers.items()},
+        {str(s): table for s, table in sites.items()},
+        out,
+    )
     adaptation = said(exported)
     made = provenance(
-        _config(cfg, notes), {"clinic": notes.name, "adaptation": adaptation}
+        _config(cfg, notes),
+        {
+            "clinic": notes.name,
+            "clinic_sha256": _digest(Path(cfg.data.root)),
+            "adaptation": adaptation,
+        },
     )
     counts = {
         "name": notes.name,

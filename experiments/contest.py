@@ -8,28 +8,31 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
+from capnet.data.splits import fingerprints
 from capnet.evaluation import Evaluation, Paired, evaluate
 from capnet.models.central import CentralPressureModel
 from capnet.models.classical import (
     OLS,
     FittedGTF,
+    MovingAverage,
     PeripheralMinusConstant,
     PublishedGTF,
     Ridge,
-    RidgeAffine,
-    RidgeRefit,
-    RidgeShrunk,
 )
-from capnet.models.estimator import Adaptable, Estimator
+from capnet.models.estimator import Estimator, seen_by
 from capnet.models.forest import RandomForest
 from capnet.models.inputs import ALONE, SCALARS
+from capnet.models.last_cuff import LastCuff
 from capnet.models.limit import CuffLimit, cuff_limit
+from capnet.models.mean import Mean
 from capnet.models.posterior import CuffPosterior, cuff_error
+from capnet.models.shuffled_labels import ShuffledLabels
 from capnet.models.svr import SVR
 from capnet.prediction import Prediction
+from capnet.records import Beats
 from capnet.types import Calibration
 from experiments.domains import Source, Target
-from experiments.stages import check_unseen
+from experiments.stages import check_unseen, with_labels
 
 __all__ = [
     "Bar",
@@ -92,7 +95,8 @@ def contest(
         targets: Where they are judged.
         calibrations: Each on its own.
         models: Further models, judged where their calibration is the same. Beside one
-            that has seen k labels stand the floors of the first draws of up to k.
+            that has seen labels stand floors that were given the same ones (those of
+            the first draw of as many, where a model does not say whose it saw).
         resamples: Of the subject bootstrap.
         seed: Of the subject bootstrap.
 
@@ -104,8 +108,13 @@ def contest(
         fitted = [floor.fit(source.train[c]) for floor in _floors(c)]
         deep = [m for m in models if m.info.get("calibration", c) == c]
         held = source.held_out[c]
+        ridge = _ridge_of(fitted)
+        told = [*_same_labels(ridge, deep, targets, c)]
         home = evaluate(
-            [*(f.predict(held) for f in fitted), *(m.predict(held) for m in deep)],
+            [
+                *(f.predict(held) for f in [*fitted, *told]),
+                *(m.predict(held) for m in deep),
+            ],
             held,
             resamples=resamples,
             seed=seed,
@@ -115,12 +124,9 @@ def contest(
             test = target.test(c)
             for model in deep:
                 check_unseen(model, test)
-            rows = [floor.predict(test) for floor in fitted]
+            rows = [floor.predict(test) for floor in [*fitted, *told]]
             rows += [*_all_labels(target, c), *(m.predict(test) for m in deep)]
-            corrected = [*_few(source, target, c)]
-            # A model that was given labels meets floors that were given as many.
-            most = max((m.k for m in deep), default=0)
-            rows += [p for p in corrected if p.k <= most and p.method.endswith(_FIRST)]
+            corrected = [*_few(ridge, target, c)]
             keys = [(p.method, p.k) for p in rows]
             away = evaluate(
                 rows,
@@ -143,11 +149,15 @@ def _floors(calibration: Calibration) -> list[Estimator]:
         OLS(),
         PublishedGTF("brachial"),
         FittedGTF(),
+        MovingAverage("brachial"),
         Ridge(),
         SVR(),
         RandomForest(),
         *_without_ppg(),
         *(kind(ALONE) for kind in (Ridge, SVR, RandomForest)),
+        Mean(),
+        LastCuff(),
+        ShuffledLabels(Ridge()),
     ]
     if calibration != "exact":
         return cuffed
@@ -171,8 +181,10 @@ def _all_labels(target: Target, calibration: Calibration) -> Iterator[Prediction
     beats, test = target.everybody_else(calibration), target.test(calibration)
     sources = ["ppg", SCALARS, *([_RADIAL] if calibration == "exact" else [])]
     floors: list[Estimator] = [Ridge(s) for s in sources]
+    seen = seen_by(beats.subjects)
     for floor in [*floors, CuffPosterior()]:
-        yield floor.fit(beats).predict(test).replace(k=len(beats.subjects))
+        said = floor.fit(beats).predict(test)
+        yield said.replace(k=len(beats.subjects), seen=seen)
 
 
 def _ablations(
@@ -185,27 +197,65 @@ def _ablations(
             yield (method, k), bare
 
 
+def _ridge_of(fitted: Sequence[Estimator]) -> Ridge:
+    """Return the ridge of the PPG among fitted floors."""
+    usual = Ridge().name
+    return next(f for f in fitted if isinstance(f, Ridge) and f.name == usual)
+
+
+def _same_labels(
+    ridge: Ridge,
+    models: Sequence[CentralPressureModel],
+    targets: Sequence[Target],
+    calibration: Calibration,
+) -> Iterator[Estimator]:
+    """Yield floors that were given the labels that models were given, once each."""
+    done = set()
+    for model in models:
+        whose = model.info.get("adaptation", {}).get("labels", "")
+        labels = _labels_of(model, targets, calibration) if model.k else None
+        if labels is None or (model.k, whose) in done:
+            continue  # of a missing one the judge says what it wants
+        done.add((model.k, whose))
+        seen = whose or seen_by(labels.subjects)
+        for floor in with_labels(ridge, labels, k=model.k, seen=seen):
+            floor.name = f"{floor.name}, labels {seen}"
+            yield floor
+
+
+def _labels_of(
+    model: CentralPressureModel, targets: Sequence[Target], calibration: Calibration
+) -> Beats | None:
+    """Return the beats of those who gave a model labels, found by their fingerprints.
+
+    Where the model does not say who they were: the first draw of as many people.
+    """
+    wanted = model.info.get("adaptation", {}).get("labelled")
+    for target in targets:
+        beats = target.beats[calibration]
+        if wanted is None:
+            drawn = [d for d in target.draws if (d.k, d.draw) == (model.k, 0)]
+            people = drawn[0].subjects if drawn else beats.subjects[:0]
+        else:
+            people = beats.subjects[np.isin(fingerprints(beats.subjects), wanted)]
+        if len(people):
+            return beats.of(people)
+    return None
+
+
 def _few(
-    source: Source, target: Target, calibration: Calibration
+    ridge: Ridge, target: Target, calibration: Calibration
 ) -> Iterator[Prediction]:
     """Yield the correctable floors on each draw of labels."""
-    ridge = Ridge().fit(source.train[calibration])
     beats, test = target.beats[calibration], target.test(calibration)
     for drawn in target.draws:
-        labels = beats.of(drawn.subjects)
-        floors: list[Adaptable] = [RidgeAffine(ridge)]
-        if drawn.k > 1:  # a penalty cannot be chosen on one person
-            floors += [RidgeShrunk(ridge), RidgeRefit(ridge)]
-        found = [floor.adapt(labels).predict(test) for floor in floors]
-        local = PeripheralMinusConstant().fit(labels).predict(test)
-        found.append(local.replace(method=f"{local.method}, refitted"))
-        for p in found:
-            name = f"{p.method}{_DRAW}{drawn.draw}"
-            yield p.replace(method=name, k=drawn.k)
+        labels, seen = beats.of(drawn.subjects), seen_by(drawn.subjects)
+        for floor in with_labels(ridge, labels, k=drawn.k, seen=seen):
+            floor.name = f"{floor.name}{_DRAW}{drawn.draw}"
+            yield floor.predict(test)
 
 
 _DRAW: Final = ", draw "
-_FIRST: Final = f"{_DRAW}0"
 
 
 def by_labels(few: Evaluation) -> pd.DataFrame:

@@ -12,16 +12,21 @@ last.
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Final
 
 import hydra
 from omegaconf import DictConfig
 
+from capnet.data.splits import FewShotSplit
 from capnet.errors import ConfigError
 from capnet.evaluation import print_evaluation
+from capnet.evaluation.audits.leakage import Leakage
+from capnet.evaluation.budget import ErrorBudget
+from capnet.evaluation.judgement import judge_evaluation
 from capnet.evaluation.statistics.bootstrap import draw_subjects
 from capnet.export import export_folder
 from capnet.hemodynamics import Clinic, Visit
@@ -31,14 +36,21 @@ from capnet.records import Beats
 from capnet.training.pretrain import pretrain
 from capnet.types import Calibration
 from experiments import build
+from experiments.beside import aligned, at_home, audited, with_intervals
 from experiments.clinic_road import clinic_road
 from experiments.door import console, door, folder, plain
-from experiments.judging import judge, said
-from experiments.real import real_record
+from experiments.judging import Judged, budget, judge, said, worse_cuff
+from experiments.real import matching, real_record
 from experiments.results import leave_benchmark, peak_memory
 from experiments.stages import observe, people, split_of
 
 _log = logging.getLogger(__name__)
+
+_APART: Final = 500_000
+"""Added to the source's seed: of people like them, whom nothing is learnt from."""
+
+_HOME: Final = 0.2
+"""Share of those on whom intervals are only measured."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,33 @@ class Source:
             draws=looks.draws,
             radial_every=looks.radial_every,
         )
+
+    def apart(self, calibration: Calibration) -> tuple[Beats, Beats]:
+        """Observe further people of the source: those to learn intervals from, others.
+
+        Nothing else is learnt from either. Virtual pressures without error stand for an
+        arterial line.
+        """
+        clinic, visit = self._others
+        looks = self.cfg.pretraining
+        # Of each site as often as in training, and not more often than that needs.
+        draws = min(looks.draws, max(1, looks.radial_every))
+        kind = matching(calibration)
+        beats = observe(
+            clinic, visit, kind, draws=draws, radial_every=looks.radial_every
+        ).replace(calibration=calibration)
+        first = round((1 - _HOME) * len(beats.subjects))
+        return beats.of(beats.subjects[:first]), beats.of(beats.subjects[first:])
+
+    @cached_property
+    def _others(self) -> tuple[Clinic, Visit]:
+        clinic = replace(
+            self.clinic,
+            name=f"{self.clinic.name}-apart",
+            n=self.cfg.intervals.people,
+            seed=self.clinic.seed + _APART,
+        )
+        return clinic, people(clinic, show=self.cfg.progress)
 
     def model(self, beats: Beats) -> CentralPressureModel:
         """Pretrain on what was observed."""
@@ -104,12 +143,26 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     for clinic in clinics.values():  # refuse an impossible k before an hour's work
         split_of(clinic, plain(cfg.split)).draw(cfg.k, seed=cfg.seed)
     virtual = source()
-    judged = {}
+    judged, judgements = {}, {}
+    leakage: Leakage | None = None
     for c, clinic in clinics.items():
         beats = virtual.beats(c)
         model = virtual.model(beats)
         split = split_of(clinic, plain(cfg.split))
-        judged[c] = judge(cfg, beats, model, clinic, split, k=cfg.k)
+        apart, home = virtual.apart(c)
+        finished = with_intervals(apart, cfg)
+        judged[c] = judge(cfg, beats, model, clinic, split, k=cfg.k, finished=finished)
+        test = clinic.of(split.test)
+        # Pulses and people are the same under every calibration.
+        leakage = leakage or audited(beats, clinic, split)
+        judgements[c] = judge_evaluation(
+            judged[c].evaluation,
+            leakage=leakage,
+            alignment=aligned(judged[c], beats, test, seed=cfg.seed),
+            budget=_budget(judged, clinics, target, split, cfg.export.strategy),
+            noise=worse_cuff(cfg, judged[c], test) if c == "exact" else (),
+            elsewhere=at_home(judged[c], home),
+        )
     best = judged[chosen[1]]
     shown = best.models.get(chosen[0], best.models["source"])
     name = (shown.name, shown.k)
@@ -131,15 +184,25 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
             for c, j in judged.items()
         },
     }
-    report = leave_benchmark(
-        {c: j.evaluation for c, j in judged.items()},
-        out,
-        config=plain(cfg),
-        notes=notes,
-    )
+    report = leave_benchmark(judgements, out, config=plain(cfg), notes=notes)
     for j in judged.values():
         print_evaluation(j.evaluation, console)
     return report
+
+
+def _budget(
+    judged: Mapping[Calibration, Judged],
+    clinics: Mapping[Calibration, Beats],
+    target: Clinic,
+    split: FewShotSplit,
+    strategy: str,
+) -> ErrorBudget | None:
+    """Split the error under a cuff, once both calibrations were judged."""
+    if [*judged][-1] != "cuff SBP/DBP":
+        return None
+    shown = judged["cuff SBP/DBP"].models
+    model = shown.get(strategy, shown["source"])
+    return budget(judged, clinics, target, split, (model.name, model.k))
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="pipeline")

@@ -28,8 +28,10 @@ from capnet.signal.beats import beats_of
 from capnet.signal.line import abp_verdict, cuffs_from_abp
 from capnet.types import Calibration, CuffSite
 from experiments import build
+from experiments.answers import leave_answers
+from experiments.beside import with_intervals
 from experiments.door import console, folder, plain
-from experiments.judging import Source
+from experiments.judging import Finish, Source
 from experiments.results import provenance, save_frame, save_json
 
 __all__ = ["estimates", "matching", "pretrained", "real_record"]
@@ -102,15 +104,25 @@ def estimates(
     source: Beats,
     site: CuffSite,
     cfg: DictConfig,
+    finished: Finish,
 ) -> tuple[CentralPressureModel, list[Prediction]]:
-    """Align the model to the record without labels and ask everyone."""
+    """Align the model to the record without labels and ask everyone.
+
+    Args:
+        model: Finished already.
+        beats: Of the record.
+        source: Virtual people it was trained on.
+        site: Where the calibrating pressure is taken to be.
+        cfg: ``strategies`` and ``seed``.
+        finished: Gives the aligned model what it says beside its answers.
+    """
     taken = beats.replace(cuff_site=np.full(len(beats), str(site)))
     strategy = build.strategy(
         plain(cfg.strategies.mmd_lora), name="Bi-LSTM, aligned without labels"
     )
     unit: Literal["subject", "beat"] = "subject" if len(beats.subjects) > 1 else "beat"
     shots = Shots(source=source, unlabelled=taken, unit=unit)
-    aligned = strategy.adapt(model, shots, seed=cfg.seed)
+    aligned = finished(strategy.adapt(model, shots, seed=cfg.seed))
     rows = [model.predict(taken), aligned.predict(taken)]
     if np.isfinite(taken.features["cuff_map"]).any():
         rows.append(anchor_mean(rows[-1], taken))
@@ -150,7 +162,10 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     sites: tuple[CuffSite, ...] = ("brachial", "radial")
     if data.cuff is not None:
         sites = ("brachial",)
-    found = {s: estimates(model, beats, learnt, s, cfg) for s in sites}
+    apart, _ = virtual.apart(beats.calibration)
+    finished = with_intervals(apart, cfg)
+    model = finished(model)
+    found = {s: estimates(model, beats, learnt, s, cfg, finished) for s in sites}
     out = folder()
     exported = found[sites[0]][0]
     save_model(exported, out / "model")
@@ -160,6 +175,7 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     }
     frames = [predictions_frame(p, beats).assign(site=s) for s, p in rows.items()]
     save_frame(pd.concat(frames, ignore_index=True), out / "predictions.parquet")
+    leave_answers(rows, dict.fromkeys(rows, beats), out)
     adaptation = exported.info["adaptation"]
     settings = plain(cfg)
     del settings["data"]["record"]  # a path may name somebody; the hashes tell which

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import resource
+import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -13,10 +14,15 @@ from typing import Any, Final
 import pandas as pd
 
 from capnet.evaluation import Evaluation, MethodScore, benchmark_report, write_report
+from capnet.evaluation.audits.trail import save_run
+from capnet.evaluation.judgement import Judgement
 from capnet.evaluation.reports.figures import ranking_figure
+from capnet.evaluation.verification import hashes_of
 from capnet.files import write_atomic
+from capnet.types import Calibration
 
 __all__ = [
+    "git_state",
     "leave_benchmark",
     "peak_memory",
     "provenance",
@@ -29,19 +35,72 @@ __all__ = [
 
 _STATISTICS: Final = ("wave_rmse", "sbp_rmse", "amplification_r2")
 _COLUMNS: Final = ("wave RMSE", "SBP RMSE [95 %]", "ampl. R2")
+_CONFIG: Final = ".hydra/config.yaml"
 _PACKAGES: Final = ("capnet", "torch", "numpy", "scipy", "peft", "pytorch-lightning")
 
 
-def provenance(config: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
+def provenance(
+    config: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    *,
+    inputs: Mapping[str, Path] | None = None,
+    files: Mapping[str, Path] | None = None,
+) -> dict[str, Any]:
     """Say what made the numbers of a run.
 
     Args:
-        config: The composed configuration.
-        notes: Hashes and whatever else belongs to the run.
+        config: The composed configuration; folders of the user are left out of paths.
+        notes: Whatever else belongs to the run.
+        inputs: Data and weights (files or folders) by name, to be hashed.
+        files: What the run has left, likewise.
     """
     versions = {name: metadata.version(name).split("+")[0] for name in _PACKAGES}
     versions["python"] = platform.python_version()
-    return {"notes": dict(notes), "versions": versions, "config": dict(config)}
+    return {
+        "notes": dict(notes),
+        "versions": versions,
+        "git": git_state(),
+        "inputs": hashes_of(inputs or {}),
+        "files": hashes_of(files or {}),
+        "config": _impersonal(dict(config)),
+    }
+
+
+def git_state() -> dict[str, Any]:
+    """Return commit and whether files differ from it; None outside a repository."""
+    home = Path(__file__).resolve().parents[1]
+
+    def said(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(home), *words],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=20,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    status = said("status", "--porcelain", "--untracked-files=no")
+    return {
+        "commit": said("rev-parse", "HEAD"),
+        "dirty": None if status is None else bool(status),
+    }
+
+
+def _impersonal(value: Any) -> Any:
+    """Return a configuration whose paths do not tell where its user keeps files."""
+    if isinstance(value, Mapping):
+        return {key: _impersonal(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_impersonal(inner) for inner in value]
+    if isinstance(value, str) and (Path(value).is_absolute() or value[:1] == "~"):
+        here = Path.cwd()
+        path = Path(value)
+        return str(path.relative_to(here)) if path.is_relative_to(here) else path.name
+    return value
 
 
 def sha256(path: Path) -> str:
@@ -56,7 +115,7 @@ def peak_memory() -> float:
     return peak / (2**30 if sys.platform == "darwin" else 2**20)  # bytes or KiB
 
 
-def table(evaluations: Mapping[str, Evaluation]) -> str:
+def table(evaluations: Mapping[Calibration, Evaluation]) -> str:
     """Lay the calibrations side by side in Markdown, as the README shows them."""
     each = [{s.key: s for s in e.scores} for e in evaluations.values()]
     heads = [f"{c}: {what}" for c in evaluations for what in _COLUMNS]
@@ -98,30 +157,44 @@ def save_frame(frame: pd.DataFrame, path: Path) -> Path:
 
 
 def leave_benchmark(
-    evaluations: Mapping[str, Evaluation],
+    evaluations: Mapping[Calibration, Evaluation | Judgement],
     out: Path,
     *,
     config: Mapping[str, Any],
     notes: Mapping[str, Any],
+    inputs: Mapping[str, Path] | None = None,
 ) -> Path:
-    """Leave metrics.json, predictions.parquet, table.md, pictures and report.html.
+    """Leave all that a report can be traced to, and the report.
+
+    That is report.html with report.json, metrics.json, predictions.parquet and
+    truth.parquet (`capnet.evaluation.audits.trail`), table.md and pictures. The
+    provenance in both JSON files and on the page has the hashes of predictions, truth,
+    configuration, and inputs; `capnet.evaluation.verification` checks them.
 
     Args:
-        evaluations: One a calibration.
+        evaluations: One a calibration; a judgement shows more of it.
         out: Folder of the run.
         config: The composed configuration.
-        notes: Hashes and whatever else belongs to the run.
+        notes: Whatever else belongs to the run.
+        inputs: Data and weights (files or folders), by their keys in the configuration.
 
     Returns:
         Path of the report.
     """
-    made = provenance(config, notes)
-    numbers = {name: e.to_dict() for name, e in evaluations.items()}
+    bare: dict[Calibration, Evaluation] = {
+        name: e.evaluation if isinstance(e, Judgement) else e
+        for name, e in evaluations.items()
+    }
+    left = save_run({n: (e.predictions, e.reference) for n, e in bare.items()}, out)
+    files = {path.name: path for path in left}
+    files[_CONFIG] = out / _CONFIG
+    made = provenance(config, notes, inputs=inputs, files=files)
+    numbers = {name: e.to_dict() for name, e in bare.items()}
     save_json({"evaluations": numbers, "provenance": made}, out / "metrics.json")
-    frames = pd.concat([e.frame() for e in evaluations.values()], ignore_index=True)
-    save_frame(frames, out / "predictions.parquet")
-    write_atomic(out / "table.md", table(evaluations).encode())
-    for name, evaluation in evaluations.items():
+    write_atomic(out / "table.md", table(bare).encode())
+    for name, evaluation in bare.items():
         picture = out / f"ranking_{name.split()[0].lower()}.png"
         write_atomic(picture, ranking_figure(evaluation))
-    return write_report(out / "report.html", benchmark_report(evaluations, made))
+    return write_report(
+        out / "report.html", benchmark_report(dict(evaluations.items()), made)
+    )

@@ -22,7 +22,11 @@ from capnet.models.classical import (
     RidgeShrunk,
 )
 from capnet.models.controls import shuffled_ppg
-from capnet.models.estimator import Adaptable
+from capnet.models.estimator import Adaptable, Estimator
+from capnet.models.last_cuff import LastCuff
+from capnet.models.mean import Mean
+from capnet.models.posterior import cuff_posterior
+from capnet.models.shuffled_labels import ShuffledLabels
 from capnet.models.svr import SVR
 from capnet.prediction import Prediction
 from capnet.records import Beats
@@ -34,13 +38,16 @@ __all__ = [
     "adapted",
     "beats_file",
     "check_unseen",
+    "controls",
     "cuff_sites",
+    "fitted_floors",
     "floors",
     "observe",
     "people",
     "shots_of",
     "shuffled",
     "split_of",
+    "with_labels",
 ]
 
 _log = logging.getLogger(__name__)
@@ -134,29 +141,57 @@ def shots_of(
 
 
 def floors(source: Beats, test: Beats, shots: Shots) -> list[Prediction]:
-    """Fit every floor on the source, and the adaptable ones on the k subjects too.
+    """Fit every floor and control, see `fitted_floors`, and ask them all."""
+    return [floor.predict(test) for floor in fitted_floors(source, test, shots)]
 
+
+def fitted_floors(source: Beats, test: Beats, shots: Shots) -> list[Estimator]:
+    """Fit every floor and control on the source, and floors on the k subjects too.
+
+    That is all that `capnet.evaluation.floors` demands of a model of PPG and cuff.
     Floors do not know where a pressure was taken, so they learn only from beats that
     were calibrated where those of the test were.
     """
     source = source.take(np.isin(source.cuff_site, np.unique(test.cuff_site)))
     ridge = Ridge().fit(source)
-    plain = [
+    found: list[Estimator] = [
         PeripheralMinusConstant().fit(source),
+        cuff_posterior(source),
         OLS().fit(source),
         FittedGTF().fit(source),
         MovingAverage(site="brachial").fit(source),
         ridge,
         SVR().fit(source),
+        *controls(source),
     ]
-    found = [floor.predict(test) for floor in plain]
-    if shots.labelled is not None:
-        adaptable: list[Adaptable] = [RidgeAffine(ridge)]
-        if shots.k > 1:  # a penalty cannot be chosen on one person
-            adaptable += [RidgeShrunk(ridge), RidgeRefit(ridge)]
-        found += [floor.adapt(shots.labelled).predict(test) for floor in adaptable]
-        local = PeripheralMinusConstant().fit(shots.labelled).predict(test)
-        found.append(local.replace(k=shots.k, method=f"{local.method}, refitted"))
+    if shots.labelled is not None and shots.k:
+        found += with_labels(ridge, shots.labelled, k=shots.k, seen=shots.seen)
+    return found
+
+
+def controls(source: Beats) -> list[Estimator]:
+    """Fit what needs no skill, and what cannot have any."""
+    kinds = [Mean(), LastCuff(), ShuffledLabels(Ridge())]
+    return [kind.fit(source) for kind in kinds]
+
+
+def with_labels(ridge: Ridge, labels: Beats, *, k: int, seen: str) -> list[Estimator]:
+    """Correct or refit floors with the labels that a model was given.
+
+    Args:
+        ridge: Fitted on the source.
+        labels: Beats of the labelled subjects.
+        k: How many subjects they are.
+        seen: Their fingerprint.
+    """
+    adaptable: list[Adaptable] = [RidgeAffine(ridge)]
+    if k > 1:  # a penalty cannot be chosen on one person
+        adaptable += [RidgeShrunk(ridge), RidgeRefit(ridge)]
+    local = PeripheralMinusConstant().fit(labels)
+    local.name += ", refitted"
+    found: list[Estimator] = [*(floor.adapt(labels) for floor in adaptable), local]
+    for floor in found:
+        floor.k, floor.seen = k, seen
     return found
 
 

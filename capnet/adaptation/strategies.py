@@ -23,7 +23,7 @@ from capnet.errors import ConfigError, ProtocolError
 from capnet.models.affine import fit_affine, mean_by_subject
 from capnet.models.bilstm import BiLSTM
 from capnet.models.central import BeatTensors, CentralPressureModel
-from capnet.models.estimator import answerable
+from capnet.models.estimator import answerable, seen_by
 from capnet.records import Beats
 from capnet.training.fit import fit
 from capnet.training.losses import beat_loss
@@ -53,6 +53,11 @@ class Shots:
     def k(self) -> int:
         """Labelled target subjects."""
         return 0 if self.labelled is None else len(_seen(self.labelled).subjects)
+
+    @property
+    def seen(self) -> str:
+        """Fingerprint of those who give a label (`seen_by`), empty without."""
+        return "" if self.labelled is None else seen_by(_seen(self.labelled).subjects)
 
 
 _MEASURED = 512
@@ -379,6 +384,7 @@ def _signed(
             **asdict(strategy),
             **notes,
             "seen": _fingerprints(shots),
+            **_labels(shots),
         },
     }
     return adapted.eval()
@@ -388,6 +394,13 @@ def _fingerprints(shots: Shots) -> list[str]:
     """Say whom the model has met, without their names."""
     met = [beats for beats in (shots.labelled, shots.unlabelled) if beats is not None]
     return sorted({f for beats in met for f in fingerprints(beats.subjects)})
+
+
+def _labels(shots: Shots) -> dict[str, Any]:
+    """Say who gave labels: each person, and all of them together."""
+    who = () if shots.labelled is None else _seen(shots.labelled).subjects
+    each = sorted(fingerprints(np.asarray(who)))
+    return {"labelled": each, "labels": shots.seen}
 
 
 def _seen(beats: Beats) -> Beats:

@@ -1,41 +1,49 @@
 """Scores of single beats and their averages over subjects.
 
-All that a table prints, and every bootstrap interval, is a function of the means of
-a few columns over subjects: errors, absolute and squared errors, squares of the
-centred reference. So a resample of subjects is one row of a matrix product.
+All that a table prints, and every interval, is a function of the means of a few columns
+over subjects: errors, absolute and squared errors, squares of the centred reference.
+Waves are read in blocks, so that a million beats need no more memory than they take.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float
 
 from capnet.errors import ProtocolError
 from capnet.evaluation.truth import Truth
-from capnet.metrics import timing_errors, waveform_rmses
+from capnet.metrics.waveform import align, foot_lateness, lateness
 from capnet.prediction import Prediction
 from capnet.types import Flags, PerBeat
 
 __all__ = [
+    "INDEX_BEATS",
     "PRESSURES",
-    "STATISTICS",
     "Columns",
     "beat_columns",
+    "change_columns",
+    "number_parts",
     "scored_beats",
-    "statistic",
     "subject_columns",
+    "wave_columns",
 ]
 
 PRESSURES: Final = ("sbp", "dbp", "map", "pp")
 """The four numbers read from a wave, in the order of `capnet.prediction.pressures`."""
 
+INDEX_BEATS: Final = 8
+"""Of each subject, evenly spread: those whose AIx, form factor and ejection time are
+read. Reading them takes five times as long as all else together."""
+
 Columns = dict[str, np.ndarray]
 """Named columns, each of shape (beat,) or (subject,)."""
 
-Moments = Mapping[str, np.ndarray]
-Weights = Float[np.ndarray, "resample subject"]
-Draws = Float[np.ndarray, "resample"]
+_OF_WAVES: Final = (
+    *("wave_rmse", "wave_rmse_unaligned", "wave_rmse_foot", "shape_rmse"),
+    "timing_ms",
+)
+_BLOCK: Final = 1024
+"""Waves handled at once: they stay in the processor's cache."""
 
 
 def scored_beats(prediction: Prediction, reference: Truth) -> Flags:
@@ -43,34 +51,128 @@ def scored_beats(prediction: Prediction, reference: Truth) -> Flags:
     return np.asarray(prediction.accepted & reference.known)
 
 
-def _all_or_none(values: np.ndarray, scored: Flags, what: str) -> bool:
-    rows = np.isfinite(values[scored]).reshape(int(scored.sum()), -1).all(axis=1)
-    if rows.any() and not rows.all():
+def _name(prediction: Prediction) -> str:
+    return f"{prediction.method!r} (k = {prediction.k})"
+
+
+def _all_or_none(answered: int, wanted: int, what: str) -> bool:
+    if 0 < answered < wanted:
         msg = (
-            f"{what} on {int(rows.sum())} of {len(rows)} accepted beats; wanted all or "
+            f"{what} on {answered} of {wanted} accepted beats; wanted all or "
             "none of them, so that every number of a row has the same n. Refuse the "
             "other beats with a reason."
         )
         raise ProtocolError(msg)
-    return bool(rows.any())
+    return answered > 0
 
 
 def _errors(
     name: str, predicted: PerBeat, reference: PerBeat, centre: float
 ) -> Columns:
     error = predicted - reference
+    truth = reference - centre
     return {
         f"{name}_error": error,
         f"{name}_abs": np.abs(error),
         f"{name}_square": error**2,
         # Centred, so that the variance does not drown in the square of the mean.
-        f"{name}_truth": reference - centre,
-        f"{name}_truth_square": (reference - centre) ** 2,
+        f"{name}_truth": truth,
+        f"{name}_truth_square": truth**2,
     }
 
 
+def number_parts(
+    prediction: Prediction, reference: Truth, scored: Flags
+) -> Iterator[Columns]:
+    """Yield the scores of the numbers of the scored beats, one quantity at a time.
+
+    Args:
+        prediction: What one method says.
+        reference: What is true.
+        scored: Which beats count. Shape (beat,).
+
+    Yields:
+        Columns with one row a scored beat, in their order; those a method does not
+        answer, or nobody measured, are left out.
+
+    Raises:
+        ProtocolError: If a method answers a quantity on some of its accepted beats
+            only.
+    """
+    if not scored.any():
+        return
+    truth = reference.pressures[scored]
+    for column, what in enumerate(PRESSURES):
+        values = getattr(prediction, f"c{what}")[scored].astype(np.float64)
+        answered = int(np.isfinite(values).sum())
+        says = f"{_name(prediction)} answers the {what.upper()}"
+        known = np.isfinite(truth[:, column]).all()
+        if _all_or_none(answered, len(values), says) and known:
+            centre = float(truth[:, column].mean())
+            yield _errors(what, values, truth[:, column], centre)
+    brachial = reference.truth.get("brachial_sbp")
+    if brachial is not None and np.isfinite(brachial[scored]).all():
+        arm = brachial[scored]
+        amplified = arm - truth[:, 0]
+        guess = arm - prediction.csbp[scored]
+        yield _errors("amplification", guess, amplified, float(amplified.mean()))
+    held = reference.cuff[scored, 0]
+    if np.isfinite(held).all():
+        yield {"sbp_held_abs": np.abs(held - truth[:, 0])}
+
+
+def _blocks(rows: np.ndarray) -> Iterator[slice]:
+    for start in range(0, len(rows), _BLOCK):
+        yield slice(start, start + _BLOCK)
+
+
+def _rmses(error: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt(np.mean(error**2, axis=1)))
+
+
+def wave_columns(prediction: Prediction, reference: Truth, scored: Flags) -> Columns:
+    """Return the scores of the waves of the scored beats alone.
+
+    Args:
+        prediction: What one method says.
+        reference: What is true.
+        scored: Which beats count. Shape (beat,).
+
+    Returns:
+        Columns with one row a scored beat, in their order (mmHg, ms); nothing when the
+        method answers no waves or none are known.
+
+    Raises:
+        ProtocolError: If a method answers waves on some of its accepted beats only.
+    """
+    wave, waves = prediction.waveform, reference.reference
+    rows = np.flatnonzero(scored)
+    if wave is None or waves is None or not len(rows):
+        return {}
+    answered = sum(
+        int(np.isfinite(wave[rows[b]]).all(axis=1).sum()) for b in _blocks(rows)
+    )
+    if not _all_or_none(answered, len(rows), f"{_name(prediction)} answers the wave"):
+        return {}
+    found = {name: np.empty(len(rows)) for name in _OF_WAVES}
+    for block in _blocks(rows):
+        p = wave[rows[block]].astype(np.float64)
+        r = waves[rows[block]].astype(np.float64)
+        late = lateness(p, r)
+        error = p - align(r, late)
+        length = reference.duration[rows[block]] * 1e3 / p.shape[1]
+        found["wave_rmse"][block] = _rmses(error)
+        found["wave_rmse_unaligned"][block] = _rmses(p - r)
+        found["wave_rmse_foot"][block] = _rmses(p - align(r, foot_lateness(p, r)))
+        found["shape_rmse"][block] = _rmses(error - error.mean(axis=1, keepdims=True))
+        found["timing_ms"][block] = np.abs(late) * length
+    if not np.isfinite(found["timing_ms"]).all():
+        del found["timing_ms"]  # nobody knows how long some of the beats last
+    return found
+
+
 def beat_columns(prediction: Prediction, reference: Truth, scored: Flags) -> Columns:
-    """Return the scores of single beats, NaN where not scored.
+    """Return all scores of single beats, NaN where not scored.
 
     Args:
         prediction: What one method says.
@@ -81,145 +183,68 @@ def beat_columns(prediction: Prediction, reference: Truth, scored: Flags) -> Col
         Columns of shape (beat,); those a method does not answer are left out.
 
     Raises:
-        ProtocolError: If a method answers a quantity on some of its accepted beats
-            only.
+        ProtocolError: As `number_parts` and `wave_columns`.
     """
-    found: Columns = {}
-    if not scored.any():
-        return found
-    truth = reference.pressures[scored]
-    name = f"{prediction.method!r} (k = {prediction.k})"
-    for column, what in enumerate(PRESSURES):
-        values = getattr(prediction, f"c{what}")
-        if not _all_or_none(values, scored, f"{name} answers the {what.upper()}"):
-            continue
-        centre = float(truth[:, column].mean())
-        found |= _errors(what, values[scored], truth[:, column], centre)
-    brachial = reference.truth.get("brachial_sbp")
-    if brachial is not None and np.isfinite(brachial[scored]).all():
-        arm = brachial[scored]
-        amplified = arm - truth[:, 0]
-        guess = arm - prediction.csbp[scored]
-        centre = float(amplified.mean())
-        found |= _errors("amplification", guess, amplified, centre)
-    wave = prediction.waveform
-    if (
-        wave is not None
-        and reference.reference is not None
-        and _all_or_none(wave, scored, f"{name} answers the wave")
-    ):
-        wave, waves = wave[scored], reference.reference[scored]
-        found |= waveform_rmses(wave, waves)
-        late = timing_errors(wave, waves, reference.duration[scored])
-        found["timing_ms"] = np.abs(late)
     full: Columns = {}
+    found = wave_columns(prediction, reference, scored)
+    for part in number_parts(prediction, reference, scored):
+        found |= part
     for key, values in found.items():
         full[key] = np.full(len(scored), np.nan)
         full[key][scored] = values
     return full
 
 
-def subject_columns(beats: Columns, code: np.ndarray, mask: Flags, n: int) -> Columns:
+def subject_columns(beats: Columns, code: np.ndarray, n: int) -> Columns:
     """Average the columns over the beats of each subject.
 
     Args:
-        beats: Columns of shape (beat,).
+        beats: Columns of shape (beat,), NaN where there is nothing to count.
         code: Which subject, 0 to n - 1. Shape (beat,).
-        mask: Which beats count. Shape (beat,).
         n: Subjects in all.
 
     Returns:
         Columns of shape (n,), NaN for subjects without a beat that counts, and the
-        square of each mean error of a pressure (``sbp_error_square`` ...).
+        square of each mean error (``sbp_error_square`` ...).
     """
-    count = np.bincount(code[mask], minlength=n)
-    means: Columns = {}
-    for name, values in beats.items():
-        total = np.bincount(code[mask], weights=values[mask], minlength=n)
-        means[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    means = {name: _mean_of(values, code, n) for name, values in beats.items()}
     for name in list(means):
         if name.endswith("_error"):
             means[f"{name}_square"] = means[name] ** 2
     return means
 
 
-def _mean(column: str) -> Callable[[Moments, np.ndarray], np.ndarray]:
-    return lambda m, n: m[column]  # noqa: ARG005 - one signature for all statistics
+def _mean_of(values: np.ndarray, code: np.ndarray, n: int) -> np.ndarray:
+    known = np.isfinite(values)
+    if not known.all():
+        values, code = values[known], code[known]
+    count = np.bincount(code, minlength=n)
+    total = np.bincount(code, weights=values, minlength=n)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _root(column: str) -> Callable[[Moments, np.ndarray], np.ndarray]:
-    return lambda m, n: np.sqrt(m[column])  # noqa: ARG005
-
-
-def _sd(name: str) -> Callable[[Moments, np.ndarray], np.ndarray]:
-    def spread(m: Moments, n: np.ndarray) -> np.ndarray:
-        error, square = f"{name}_error", f"{name}_error_square"
-        variance = np.maximum(m[square] - m[error] ** 2, 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.sqrt(variance * n / (n - 1)))
-
-    return spread
-
-
-def _r2(name: str) -> Callable[[Moments, np.ndarray], np.ndarray]:
-    def explained(m: Moments, n: np.ndarray) -> np.ndarray:  # noqa: ARG001
-        total = m[f"{name}_truth_square"] - m[f"{name}_truth"] ** 2
-        constant = total <= 1e-12
-        ratio = m[f"{name}_square"] / np.where(constant, 1.0, total)
-        return np.asarray(np.where(constant, np.nan, 1 - ratio))
-
-    return explained
-
-
-def _pressure_statistics(
-    name: str,
-) -> dict[str, tuple[str, Callable[[Moments, np.ndarray], np.ndarray]]]:
-    return {
-        f"{name}_bias": (f"{name}_error", _mean(f"{name}_error")),
-        f"{name}_sd": (f"{name}_error", _sd(name)),
-        f"{name}_mae": (f"{name}_abs", _mean(f"{name}_abs")),
-        f"{name}_rmse": (f"{name}_square", _root(f"{name}_square")),
-        f"{name}_r2": (f"{name}_square", _r2(name)),
-    }
-
-
-STATISTICS: Final[
-    Mapping[str, tuple[str, Callable[[Moments, np.ndarray], np.ndarray]]]
-] = {
-    "wave_rmse": ("wave_rmse", _mean("wave_rmse")),
-    "wave_rmse_unaligned": ("wave_rmse_unaligned", _mean("wave_rmse_unaligned")),
-    "shape_rmse": ("shape_rmse", _mean("shape_rmse")),
-    "timing_ms": ("timing_ms", _mean("timing_ms")),
-    "amplification_r2": ("amplification_square", _r2("amplification")),
-} | {
-    key: value
-    for name in PRESSURES
-    for key, value in _pressure_statistics(name).items()
-}
-"""What can be printed: the column it needs, and how it follows from the means."""
-
-
-def statistic(name: str, subjects: Columns, weights: Weights) -> Draws | None:
-    """Compute a statistic for each weighting of the subjects.
+def change_columns(
+    predicted: PerBeat, reference: PerBeat, code: np.ndarray, n: int
+) -> Columns:
+    """Return how a subject's own SBP moves, and how the prediction moves with it.
 
     Args:
-        name: One of `STATISTICS`.
-        subjects: Columns of shape (subject,), NaN for subjects that do not count.
-        weights: How often each subject was drawn. Shape (resample, subject).
+        predicted: SBP, mmHg. Shape (beat,).
+        reference: SBP, mmHg. Shape (beat,).
+        code: Which subject, 0 to n - 1. Shape (beat,).
+        n: Subjects in all.
 
     Returns:
-        One number a resample, NaN where it is not defined; None when the method does
-        not answer this quantity.
+        ``sbp_moved``, the covariance of both within the subject, and ``sbp_moves``,
+        the variance of the reference, mmHg2; NaN where the reference does not move.
+        Their ratio of means is the slope of `capnet.metrics.changes`. Shape (n,).
     """
-    needed, compute = STATISTICS[name]
-    if needed not in subjects:
-        return None
-    counted = np.isfinite(subjects[needed])
-    share = weights if counted.all() else weights[:, counted]
-    n = share.sum(axis=1)
-    prefix = needed.split("_")[0] + "_"
-    columns = [c for c in subjects if c == needed or c.startswith(prefix)]
-    table = np.stack([subjects[c][counted] for c in columns], axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        means = (share @ table) / n[:, None]
-    return compute({c: means[:, i] for i, c in enumerate(columns)}, n)
+    guess, truth = (v - _mean_of(v, code, n)[code] for v in (predicted, reference))
+    moves = _mean_of(truth**2, code, n)
+    moved = _mean_of(guess * truth, code, n)
+    # Rounding of a mean leaves something where nothing changes.
+    still = ~(moves > (1e-9 * (1.0 + np.abs(reference).max(initial=0.0))) ** 2)
+    return {
+        "sbp_moved": np.where(still, np.nan, moved),
+        "sbp_moves": np.where(still, np.nan, moves),
+    }

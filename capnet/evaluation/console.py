@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from capnet.evaluation.evaluate import Evaluation, MethodScore
+from capnet.evaluation.statistics.bootstrap import SURE_SUBJECTS
 from capnet.evaluation.wording import between, number, signed
 from capnet.prediction import DISCLAIMER
 
@@ -20,6 +21,12 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     Args:
         evaluation: On one calibration.
     """
+    few = any(s.few for s in evaluation.scores if s.subjects)
+    unsure = (
+        f" Fewer than {SURE_SUBJECTS} subjects: intervals may be too short."
+        if few
+        else ""
+    )
     hides = any(s.accepted_fraction < 1 for s in evaluation.scores)
     table = Table(
         title=(
@@ -28,7 +35,7 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         ),
         caption=Text(
             "RMSE, bias and SD in mmHg; [low, high]: 95 % over subjects, "
-            f"{evaluation.resamples} resamples. {DISCLAIMER}"
+            f"{evaluation.resamples} resamples.{unsure} {DISCLAIMER}"
         ),
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

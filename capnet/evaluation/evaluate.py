@@ -1,27 +1,27 @@
 """Score predictions against the truth, blind to which model made them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from capnet.errors import ProtocolError
-from capnet.evaluation.beat_scores import (
-    STATISTICS,
-    Columns,
-    beat_columns,
-    scored_beats,
-    statistic,
-    subject_columns,
+from capnet.evaluation.floors import check_floors
+from capnet.evaluation.functionals import STATISTICS, check_metric
+from capnet.evaluation.paired import Outcome, Paired, correct, pair_of
+from capnet.evaluation.protocol import check_same_beats
+from capnet.evaluation.scores import (
+    WITH_INTERVAL,
+    Ground,
+    MethodScore,
+    Scored,
+    score_method,
 )
-from capnet.evaluation.protocol import check_protocol
-from capnet.evaluation.protocols.aami import compare_with_aami
-from capnet.evaluation.statistics.bootstrap import Interval, draw_subjects, interval
 from capnet.evaluation.truth import Truth, truth_of
 from capnet.prediction import Prediction
 from capnet.records import Beats
-from capnet.types import Calibration, Flags, ReferenceType, Role
+from capnet.types import Calibration, ReferenceType, Role
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -39,103 +39,8 @@ __all__ = [
 MethodKey = str | tuple[str, int]
 """A method by its name, or by name and k where the name appears more than once."""
 
-Outcome = Literal["won", "lost", "tied", "undecided"]
-"""What a paired interval says about the first method of the pair."""
-
-WITH_INTERVAL: Final = (
-    "wave_rmse",
-    "sbp_rmse",
-    "sbp_mae",
-    "pp_rmse",
-    "amplification_r2",
-)
-"""Statistics that carry a 95 % interval over subjects."""
-
 COMPARED: Final = ("wave_rmse", "sbp_rmse")
 """Statistics on which each deep row meets the best floor."""
-
-
-NEGLIGIBLE: Final = 0.05
-"""mmHg (0.05 of an R2): no cuff, catheter or reader could tell such a difference."""
-
-
-@dataclass(frozen=True)
-class MethodScore:
-    """One row of the table.
-
-    Attributes:
-        method: Name of the method.
-        role: Deep, floor or control.
-        k: Labelled target subjects it has seen.
-        subjects: With at least one scored beat.
-        beats: With both an answer and a truth.
-        accepted_fraction: Share of all beats that it answered.
-        values: Statistics by name (`capnet.evaluation.beat_scores.STATISTICS`), mmHg,
-            ms or no unit; None where the method does not answer or the statistic is
-            not defined.
-        intervals: 95 % intervals over subjects of `WITH_INTERVAL`.
-    """
-
-    method: str
-    role: Role
-    k: int
-    subjects: int
-    beats: int
-    accepted_fraction: float
-    values: Mapping[str, float | None]
-    intervals: Mapping[str, Interval | None]
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Name and k: what tells this row from the others."""
-        return self.method, self.k
-
-    @property
-    def aami(self) -> str | None:
-        """Numerical comparison of the SBP errors with the AAMI limits."""
-        bias, spread = self.values["sbp_bias"], self.values["sbp_sd"]
-        return compare_with_aami(bias, spread, subjects=self.subjects)
-
-
-@dataclass(frozen=True)
-class Paired:
-    """The difference of two methods on the same beats and the same resamples.
-
-    Attributes:
-        method_a: Name and k of the first method.
-        method_b: Name and k of the second.
-        metric: Which statistic.
-        a: Of the first method on the shared beats.
-        b: Of the second.
-        difference: a - b.
-        interval: 95 % interval of the difference over subjects.
-        subjects: That both methods answered.
-        beats: That both methods answered.
-    """
-
-    method_a: tuple[str, int]
-    method_b: tuple[str, int]
-    metric: str
-    a: float
-    b: float
-    difference: float
-    interval: Interval | None
-    subjects: int
-    beats: int
-
-    @property
-    def outcome(self) -> Outcome:
-        """``won`` or ``lost`` by a only where the interval is clear of zero.
-
-        A difference below `NEGLIGIBLE` is a tie however sure it is.
-        """
-        if self.interval is None:
-            return "undecided"
-        low, high = self.interval
-        if low <= 0 <= high or abs(self.difference) < NEGLIGIBLE:
-            return "tied"
-        more_is_better = self.metric.endswith("_r2")
-        return "won" if (low > 0) == more_is_better else "lost"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +55,11 @@ class Evaluation:
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
         scores: One row a method and k, in the order given.
-        comparisons: Each deep row against the best floor with no more labels, and
-            what else was asked for.
+        comparisons: Each deep row against the best floor with no more labels, one
+            family of questions (Holm), and what else was asked for, another.
         predictions: What was scored.
         reference: Against what.
+        scored: Each prediction with the scores of its beats and subjects.
     """
 
     reference_type: ReferenceType
@@ -166,6 +72,7 @@ class Evaluation:
     comparisons: tuple[Paired, ...]
     predictions: tuple[Prediction, ...]
     reference: Truth
+    scored: tuple[Scored, ...] = field(repr=False)
 
     @property
     def table(self) -> "DataFrame":
@@ -199,7 +106,7 @@ class Evaluation:
         Raises:
             ProtocolError: If there is no such row, or several.
         """
-        return self.scores[self._position(method)]
+        return self.scores[self.position(method)]
 
     def prediction(self, method: MethodKey) -> Prediction:
         """Return what a method said.
@@ -207,9 +114,14 @@ class Evaluation:
         Raises:
             ProtocolError: If there is no such row, or several.
         """
-        return self.predictions[self._position(method)]
+        return self.predictions[self.position(method)]
 
-    def _position(self, method: MethodKey) -> int:
+    def position(self, method: MethodKey) -> int:
+        """Return which row a method is.
+
+        Raises:
+            ProtocolError: If there is no such row, or several.
+        """
         found = [i for i, s in enumerate(self.scores) if method in (s.method, s.key)]
         if len(found) == 1:
             return found[0]
@@ -248,8 +160,15 @@ class Evaluation:
         return self._best("deep", k, metric, exact=True)
 
     def _best(self, role: Role, k: int, metric: str, *, exact: bool) -> MethodScore:
-        _check_metric(metric)
-        sign = -1 if metric.endswith("_r2") else 1
+        check_metric(metric)
+        better = STATISTICS[metric].better
+        if better == "neither":
+            msg = (
+                f"the best {metric!r} is neither the least nor the most; choose a "
+                "metric that tells better from worse, e.g. 'sbp_rmse'."
+            )
+            raise ProtocolError(msg)
+        sign = -1 if better == "more" else 1
         found = [
             (sign * value, i)
             for i, s in enumerate(self.scores)
@@ -275,42 +194,19 @@ class Evaluation:
         Args:
             method_a: Name, or name and k.
             method_b: The other.
-            metric: One of `capnet.evaluation.beat_scores.STATISTICS`.
+            metric: One of `capnet.evaluation.functionals.STATISTICS`.
 
         Raises:
             ProtocolError: If a method or the metric is not known, or the two have no
                 beat in common.
         """
-        _check_metric(metric)
-        first, second = self.prediction(method_a), self.prediction(method_b)
-        shared = _shared(first, second, self.reference)
-        names, code = np.unique(self.reference.subject, return_inverse=True)
-        weights = draw_subjects(len(names), resamples=self.resamples, seed=self.seed)
-        draws, points = [], []
-        for p in (first, second):
-            columns = _subjects(p, self.reference, shared, code)
-            point = _point(metric, columns, len(names))
-            if point is None:
-                msg = (
-                    f"{p.method!r} (k = {p.k}) has no {metric!r} on the "
-                    f"{int(shared.sum())} beats that both methods answer; choose a "
-                    "metric that both have."
-                )
-                raise ProtocolError(msg)
-            points.append(point)
-            draws.append(statistic(metric, columns, weights))
-        n = len(np.unique(code[shared]))
-        difference = np.asarray(draws[0]) - np.asarray(draws[1])
-        return Paired(
-            method_a=(first.method, first.k),
-            method_b=(second.method, second.k),
-            metric=metric,
-            a=points[0],
-            b=points[1],
-            difference=points[0] - points[1],
-            interval=interval(difference, subjects=n),
-            subjects=n,
-            beats=int(shared.sum()),
+        first, second = self.position(method_a), self.position(method_b)
+        return pair_of(
+            self.scored[first],
+            self.scored[second],
+            metric,
+            resamples=self.resamples,
+            seed=self.seed,
         )
 
     def frame(self) -> "DataFrame":
@@ -329,38 +225,16 @@ class Evaluation:
             "seed": self.seed,
             "resamples": self.resamples,
             "averaging": "beats within each subject first, then subjects",
-            "methods": [
-                {
-                    "method": s.method,
-                    "role": s.role,
-                    "k": s.k,
-                    "subjects": s.subjects,
-                    "beats": s.beats,
-                    "accepted_fraction": s.accepted_fraction,
-                    "values": dict(s.values),
-                    "intervals": {
-                        name: None if found is None else list(found)
-                        for name, found in s.intervals.items()
-                    },
-                    "aami": s.aami,
-                }
-                for s in self.scores
-            ],
-            "comparisons": [
-                {
-                    "method_a": list(c.method_a),
-                    "method_b": list(c.method_b),
-                    "metric": c.metric,
-                    "a": c.a,
-                    "b": c.b,
-                    "difference": c.difference,
-                    "interval": None if c.interval is None else list(c.interval),
-                    "subjects": c.subjects,
-                    "beats": c.beats,
-                    "outcome": c.outcome,
-                }
-                for c in self.comparisons
-            ],
+            "intervals": (
+                "95 % over subjects: standard error over subjects times the larger of "
+                "Student's t and the studentised bootstrap"
+            ),
+            "correction": (
+                "p_holm: Holm 1979 over the deep rows against their floors, and over "
+                "the further pairs, each a family"
+            ),
+            "methods": [s.to_dict() for s in self.scores],
+            "comparisons": [c.to_dict() for c in self.comparisons],
         }
 
     def __repr__(self) -> str:
@@ -371,66 +245,28 @@ class Evaluation:
         )
 
 
-def _check_metric(metric: str) -> None:
-    if metric not in STATISTICS:
-        msg = f"metric {metric!r} is not known; wanted one of {', '.join(STATISTICS)}."
-        raise ProtocolError(msg)
+def _pair(
+    evaluation: Evaluation, a: MethodKey, b: MethodKey, metric: str
+) -> Paired | None:
+    """Return a pair, None where one does not answer or both share no beat."""
+    first, second = (evaluation.position(key) for key in (a, b))
+    shared = evaluation.scored[first].beats & evaluation.scored[second].beats
+    known = (evaluation.scores[i].values[metric] is not None for i in (first, second))
+    return evaluation.paired(a, b, metric) if all(known) and shared.any() else None
 
 
-def _shared(first: Prediction, second: Prediction, reference: Truth) -> Flags:
-    shared = scored_beats(first, reference) & scored_beats(second, reference)
-    return np.asarray(shared)
-
-
-def _subjects(
-    prediction: Prediction, reference: Truth, scored: Flags, code: np.ndarray
-) -> Columns:
-    columns = beat_columns(prediction, reference, scored)
-    return subject_columns(columns, code, scored, int(code.max()) + 1)
-
-
-def _point(metric: str, columns: Columns, subjects: int) -> float | None:
-    value = statistic(metric, columns, np.ones((1, subjects)))
-    if value is None or not np.isfinite(value[0]):
-        return None
-    return float(value[0])
-
-
-def _score(
-    prediction: Prediction, reference: Truth, code: np.ndarray, weights: np.ndarray
-) -> MethodScore:
-    scored = scored_beats(prediction, reference)
-    columns = _subjects(prediction, reference, scored, code)
-    n = len(np.unique(code[scored]))
-    intervals: dict[str, Interval | None] = {}
-    for name in WITH_INTERVAL:
-        draws = statistic(name, columns, weights)
-        intervals[name] = None if draws is None else interval(draws, subjects=n)
-    return MethodScore(
-        method=prediction.method,
-        role=prediction.role,
-        k=prediction.k,
-        subjects=n,
-        beats=int(scored.sum()),
-        accepted_fraction=float(prediction.accepted.mean()),
-        values={name: _point(name, columns, weights.shape[1]) for name in STATISTICS},
-        intervals=intervals,
-    )
-
-
-def _default_pairs(
-    evaluation: Evaluation, metric: str
-) -> list[tuple[MethodKey, MethodKey]]:
-    pairs: list[tuple[MethodKey, MethodKey]] = []
+def _default_pairs(evaluation: Evaluation, metric: str) -> list[Paired]:
+    pairs = []
     for s in evaluation.scores:
         floors = [
             f
             for f in evaluation.scores
             if f.role == "floor" and f.k <= s.k and f.values[metric] is not None
         ]
-        if s.role == "deep" and s.values[metric] is not None and floors:
-            pairs.append((s.key, evaluation.best_floor(s.k, metric).key))
-    return pairs
+        if s.role == "deep" and floors:
+            floor = evaluation.best_floor(s.k, metric)
+            pairs.append(_pair(evaluation, s.key, floor.key, metric))
+    return [p for p in pairs if p is not None]
 
 
 def evaluate(
@@ -449,14 +285,14 @@ def evaluate(
     timing error and the unaligned score stand beside.
 
     Args:
-        predictions: Of the same beats, all in one calibration; deep rows need a floor
-            with no more labels beside them.
+        predictions: Of the same beats, all in one calibration; deep rows need the
+            floors and controls beside them that `capnet.evaluation.floors` asks for.
         reference: The held-out beats with their true waves; ``truth['brachial_sbp']``
             is needed for the amplification.
         resamples: Of the subject bootstrap.
         seed: Of the subject bootstrap.
         compare: Further pairs of methods to compare; each deep row is compared with
-            the best floor without being asked.
+            the best floor with no more labels without being asked.
 
     Returns:
         The evaluation.
@@ -465,27 +301,29 @@ def evaluate(
         ProtocolError: If the numbers would not mean anything; the message says why.
         ConfigError: If there are too few resamples.
     """
-    reference = truth_of(reference)
-    check_protocol(predictions, reference)
-    names, code = np.unique(reference.subject, return_inverse=True)
-    weights = draw_subjects(len(names), resamples=resamples, seed=seed)
+    truth = truth_of(reference)
+    check_same_beats(predictions, truth)
+    check_floors(predictions, truth)
+    ground = Ground.of(truth)
+    scored = tuple(Scored(ground, p) for p in predictions)
     bare = Evaluation(
-        reference_type=reference.reference_type,
-        calibration=reference.calibration,
-        subjects=len(names),
-        beats=len(reference),
+        reference_type=truth.reference_type,
+        calibration=truth.calibration,
+        subjects=len(ground.names),
+        beats=len(truth),
         seed=seed,
         resamples=resamples,
-        scores=tuple(_score(p, reference, code, weights) for p in predictions),
+        scores=tuple(score_method(s, resamples=resamples, seed=seed) for s in scored),
         comparisons=(),
         predictions=tuple(predictions),
-        reference=reference,
+        reference=truth,
+        scored=scored,
     )
-    comparisons = [
-        bare.paired(a, b, metric)
+    planned = [p for metric in COMPARED for p in _default_pairs(bare, metric)]
+    asked = [
+        p
         for metric in COMPARED
-        for a, b in [*_default_pairs(bare, metric), *compare]
-        if all(bare.score(key).values[metric] is not None for key in (a, b))
-        and _shared(bare.prediction(a), bare.prediction(b), reference).any()
+        for a, b in compare
+        if (p := _pair(bare, a, b, metric)) is not None
     ]
-    return replace(bare, comparisons=tuple(comparisons))
+    return replace(bare, comparisons=(*correct(planned), *correct(asked)))

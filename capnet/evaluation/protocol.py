@@ -10,7 +10,7 @@ from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.types import BeatWaves
 
-__all__ = ["check_protocol", "check_same_beats", "true_waves"]
+__all__ = ["check_same_beats", "true_waves"]
 
 
 def true_waves(reference: Truth) -> BeatWaves:
@@ -72,40 +72,5 @@ def check_same_beats(
                 f"{name} is calibrated by {p.calibration!r}, the reference beats by "
                 f"{reference.calibration!r}; calibrations are never pooled. Evaluate "
                 "each calibration on its own."
-            )
-            raise ProtocolError(msg)
-
-
-def check_protocol(predictions: Sequence[Prediction], reference: Truth) -> None:
-    """Refuse an evaluation whose numbers would not mean anything.
-
-    Args:
-        predictions: What the methods say.
-        reference: The held-out beats with their truth.
-
-    Raises:
-        ProtocolError: As `check_same_beats`; or if there are deep rows without a
-            floor beside them.
-    """
-    check_same_beats(predictions, reference)
-    roles = [p.role for p in predictions]
-    if "deep" in roles and "floor" not in roles:
-        deep = ", ".join(
-            sorted({repr(p.method) for p in predictions if p.role == "deep"})
-        )
-        msg = (
-            f"deep rows ({deep}) without any floor at calibration "
-            f"{reference.calibration!r}; wanted at least one cheap estimator (GTF, "
-            "ridge, brachial SBP minus a constant ...) on the same beats."
-        )
-        raise ProtocolError(msg)
-    if "deep" in roles:
-        lowest = min(p.k for p in predictions if p.role == "floor")
-        early = sorted({p.k for p in predictions if p.role == "deep" and p.k < lowest})
-        if early:
-            msg = (
-                f"deep rows at k = {early[0]}, but the floor with the fewest labels "
-                f"has k = {lowest}; wanted a floor with no more labels than each deep "
-                "row. Add floors that are fitted on the source alone (k = 0)."
             )
             raise ProtocolError(msg)

@@ -3,14 +3,15 @@
 from collections import Counter
 
 from capnet.evaluation.evaluate import Evaluation, Paired
-from capnet.evaluation.wording import label, number, signed
+from capnet.evaluation.functionals import STATISTICS
+from capnet.evaluation.paired import NEGLIGIBLE
+from capnet.evaluation.wording import label, number, p_value, signed, unit_of
 
 __all__ = ["comparison_line", "verdict_lines"]
 
 _WORDS = {
     "won": "better than the floor",
     "lost": "worse than the floor",
-    "tied": "a tie: the interval holds zero",
     "undecided": "undecided: too few subjects for an interval",
 }
 
@@ -21,10 +22,10 @@ def comparison_line(paired: Paired) -> str:
     Args:
         paired: Method a against method b.
     """
-    unit = "" if paired.metric.endswith("_r2") else " mmHg"
+    unit = f" {unit_of(paired.metric)}".rstrip()
     if paired.interval is not None:
         low, high = (signed(x) for x in paired.interval)
-        between = f"95 % interval {low} to {high}"
+        between = f"95 % interval {low} to {high}, {_sureness(paired)}"
     else:
         between = "no interval"
     return (
@@ -33,6 +34,23 @@ def comparison_line(paired: Paired) -> str:
         f"(k = {paired.method_b[1]}): difference {signed(paired.difference)}{unit}, "
         f"{between}, n = {paired.subjects} subjects"
     )
+
+
+def _sureness(paired: Paired) -> str:
+    if paired.p_holm is None or paired.family == 1:
+        return p_value(paired.p_value)
+    return f"{p_value(paired.p_holm)} (Holm, {paired.family} questions)"
+
+
+def _word(paired: Paired) -> str:
+    if paired.outcome != "tied" or paired.interval is None:
+        return _WORDS[paired.outcome]
+    low, high = paired.interval
+    if low <= 0 <= high:
+        return "a tie: the interval holds zero"
+    if abs(paired.difference) < NEGLIGIBLE:
+        return f"a tie: a difference under {NEGLIGIBLE:g} is negligible"
+    return "a tie: not sure enough among so many questions (Holm)"
 
 
 def _others(paired: list[Paired]) -> str:
@@ -50,7 +68,8 @@ def verdict_lines(evaluation: Evaluation, metric: str = "sbp_rmse") -> tuple[str
 
     The deep row with the best score meets the best floor that needs no more labels;
     both are chosen on the scored subjects. A row has won or lost only where the
-    paired 95 % interval is clear of zero; everything else is a tie.
+    paired 95 % interval is clear of zero and the p-value, corrected for all deep rows
+    that meet a floor, is below 0.05; everything else is a tie.
 
     Args:
         evaluation: On one calibration.
@@ -72,11 +91,10 @@ def verdict_lines(evaluation: Evaluation, metric: str = "sbp_rmse") -> tuple[str
         }
         if not found:
             continue
-        best = found[evaluation.best_deep(k, metric).key]
+        sign = -1 if STATISTICS[metric].better == "more" else 1
+        best = min(found.values(), key=lambda c: sign * c.a)
         rest = [c for c in found.values() if c is not best]
-        lines.append(
-            f"k = {k}, {_WORDS[best.outcome]}. {comparison_line(best)}.{_others(rest)}"
-        )
+        lines.append(f"k = {k}, {_word(best)}. {comparison_line(best)}.{_others(rest)}")
     return tuple(lines) or (
         f"No deep row answers {label(metric, unit=False)}: nothing to claim here.",
     )

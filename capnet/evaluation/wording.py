@@ -5,7 +5,17 @@ from typing import Final
 
 from capnet.evaluation.statistics.bootstrap import Interval
 
-__all__ = ["DASH", "LABELS", "between", "label", "number", "signed", "with_interval"]
+__all__ = [
+    "DASH",
+    "LABELS",
+    "between",
+    "label",
+    "number",
+    "p_value",
+    "signed",
+    "unit_of",
+    "with_interval",
+]
 
 DASH: Final = "–"
 """What stands where there is no number."""
@@ -13,9 +23,16 @@ DASH: Final = "–"
 LABELS: Final = {
     "wave_rmse": "waveform RMSE (mmHg)",
     "wave_rmse_unaligned": "waveform RMSE, unaligned (mmHg)",
+    "wave_rmse_foot": "waveform RMSE, feet together (mmHg)",
     "shape_rmse": "shape RMSE (mmHg)",
     "timing_ms": "timing error (ms)",
     "amplification_r2": "amplification R2",
+    "sbp_mase": "SBP MASE, against the reading held",
+    "sbp_explained_deviation": "SBP explained deviation",
+    "sbp_tracking": "SBP tracking slope",
+    "aix_mae": "AIx MAE (points)",
+    "form_factor_mae": "form factor MAE",
+    "ejection_time_mae": "ejection time MAE (ms)",
     **{
         f"{name}_{key}": f"{name.upper()} {text}"
         for name in ("sbp", "dbp", "map", "pp")
@@ -35,6 +52,29 @@ def label(metric: str, *, unit: bool = True) -> str:
     """Name a statistic, with its unit or without."""
     text = LABELS[metric]
     return text if unit else text.split(" (")[0]
+
+
+def unit_of(metric: str) -> str:
+    """Return the unit of a statistic, empty where it has none.
+
+    Example:
+        >>> unit_of("sbp_rmse"), unit_of("amplification_r2")
+        ('mmHg', '')
+    """
+    _, _, rest = LABELS[metric].partition(" (")
+    return rest.rstrip(")")
+
+
+def p_value(p: float | None) -> str:
+    """Write a p-value, never as 0.
+
+    Example:
+        >>> p_value(0.0312), p_value(1e-9), p_value(None)
+        ('p = 0.031', 'p < 0.001', 'no p-value')
+    """
+    if p is None:
+        return "no p-value"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def number(value: float | None, digits: int = 2) -> str:

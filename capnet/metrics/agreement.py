@@ -1,14 +1,28 @@
 """How two ways to measure agree (Bland & Altman, Lancet 1986;1:307-310)."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from capnet.errors import ShapeError
 from capnet.metrics.error import Predicted, Reference, bias, sd
 from capnet.metrics.pair import check_pair
 
-__all__ = ["Limits", "fraction_within", "limits_of_agreement", "proportional_bias"]
+__all__ = [
+    "Limits",
+    "ProportionalLimits",
+    "fraction_within",
+    "limits_of_agreement",
+    "limits_of_agreement_proportional",
+    "proportional_bias",
+]
+
+_WIDTH: Final = 1.96
+"""SD to each side that hold 95 % of a normal distribution."""
+
+_ABSOLUTE: Final = float(np.sqrt(np.pi / 2))
+"""SD of a normal distribution over its mean absolute value."""
 
 
 class Limits(NamedTuple):
@@ -25,6 +39,43 @@ class Limits(NamedTuple):
     high: float
 
 
+class ProportionalLimits(NamedTuple):
+    """Limits of agreement that follow the size of the pressure.
+
+    Both the error and its SD are straight lines over the mean of prediction and
+    reference.
+
+    Attributes:
+        intercept: Of the error, mmHg.
+        slope: Of the error, mmHg per mmHg.
+        sd_intercept: Of the SD, mmHg.
+        sd_slope: Of the SD, mmHg per mmHg.
+    """
+
+    intercept: float
+    slope: float
+    sd_intercept: float
+    sd_slope: float
+
+    def at(self, middle: float) -> Limits:
+        """Return the limits at one mean of prediction and reference, mmHg.
+
+        Raises:
+            ShapeError: If the line of the SD is below zero there: a straight line
+                does not describe how the errors spread.
+        """
+        spread = self.sd_intercept + self.sd_slope * middle
+        if not spread >= 0:
+            msg = (
+                f"at {middle:g} mmHg the line of the SD is {spread:.3g} mmHg; wanted "
+                "at least 0. Ask within the range of the data, or use "
+                "limits_of_agreement."
+            )
+            raise ShapeError(msg)
+        error = self.intercept + self.slope * middle
+        return Limits(error, error - _WIDTH * spread, error + _WIDTH * spread)
+
+
 def limits_of_agreement(predicted: Predicted, reference: Reference) -> Limits:
     """Return the bias and the limits that hold 95 % of normal errors, mmHg.
 
@@ -35,9 +86,25 @@ def limits_of_agreement(predicted: Predicted, reference: Reference) -> Limits:
     Raises:
         ShapeError: If the arrays do not fit, hold NaN, or have fewer than two values.
     """
-    spread = 1.96 * sd(predicted, reference)
+    spread = _WIDTH * sd(predicted, reference)
     middle = bias(predicted, reference)
     return Limits(middle, middle - spread, middle + spread)
+
+
+def _line(
+    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]
+) -> tuple[float, float]:
+    """Return intercept and slope of the least-squares line of y over x."""
+    centred = x - x.mean()
+    spread = float(np.sum(centred**2))
+    if spread == 0:
+        msg = (
+            f"the mean of both is the same for all {len(x)} values; a slope "
+            "wants at least two different ones."
+        )
+        raise ShapeError(msg)
+    slope = float(np.sum(centred * y) / spread)
+    return float(y.mean() - slope * x.mean()), slope
 
 
 def proportional_bias(predicted: Predicted, reference: Reference) -> float:
@@ -55,16 +122,40 @@ def proportional_bias(predicted: Predicted, reference: Reference) -> float:
             equal.
     """
     check_pair(predicted, reference)
-    middle = (predicted + reference) / 2
-    middle = middle - middle.mean()
-    spread = float(np.sum(middle**2))
-    if spread == 0:
+    return _line((predicted + reference) / 2, predicted - reference)[1]
+
+
+def limits_of_agreement_proportional(
+    predicted: Predicted, reference: Reference
+) -> ProportionalLimits:
+    r"""Return limits for errors that grow or shrink with the pressure.
+
+    Bland & Altman, Stat Methods Med Res 1999;8:135-160, section 3.2: the error D is
+    regressed on the mean of both A, then the size of its residuals R on A. A normal
+    residual has :math:`E|R| = \sigma \sqrt{2 / \pi}`, so the limits are
+
+    .. math:: b_0 + b_1 A \pm 1.96 \sqrt{\pi / 2} (c_0 + c_1 A)
+
+    Args:
+        predicted: What a method says, mmHg. Shape (n,).
+        reference: What is true, mmHg. Shape (n,).
+
+    Raises:
+        ShapeError: If the arrays do not fit, hold NaN, have fewer than three values,
+            or all means are equal.
+    """
+    check_pair(predicted, reference)
+    if len(predicted) < 3:
         msg = (
-            f"the mean of both is the same for all {len(middle)} values; a slope "
-            "wants at least two different ones."
+            f"{len(predicted)} values lie on any line; wanted at least three to see "
+            "how they spread about it."
         )
         raise ShapeError(msg)
-    return float(np.sum(middle * (predicted - reference)) / spread)
+    middle, error = (predicted + reference) / 2, predicted - reference
+    intercept, slope = _line(middle, error)
+    size = np.abs(error - intercept - slope * middle)
+    base, growth = _line(middle, size)
+    return ProportionalLimits(intercept, slope, _ABSOLUTE * base, _ABSOLUTE * growth)
 
 
 def fraction_within(

@@ -5,8 +5,9 @@ from jaxtyping import Float
 
 from capnet.metrics.error import Predicted, Reference, r2
 from capnet.metrics.pair import check_pair
+from capnet.metrics.per_subject import Subjects, per_subject_r2
 
-__all__ = ["amplification", "amplification_r2"]
+__all__ = ["amplification", "amplification_r2", "per_subject_amplification_r2"]
 
 Brachial = Float[np.ndarray, "brachial"]
 
@@ -50,4 +51,30 @@ def amplification_r2(
     check_pair(predicted, reference)
     return r2(
         amplification(brachial_sbp, predicted), amplification(brachial_sbp, reference)
+    )
+
+
+def per_subject_amplification_r2(
+    predicted: Predicted,
+    reference: Reference,
+    brachial_sbp: Brachial,
+    subject: Subjects,
+) -> float:
+    """Return the R2 of the amplification with every subject weighing the same.
+
+    Args:
+        predicted: Aortic SBP as a method sees it, mmHg. Shape (beat,).
+        reference: True aortic SBP, mmHg. Shape (beat,).
+        brachial_sbp: True brachial SBP (not the cuff's), mmHg. Shape (beat,).
+        subject: Who each beat belongs to. Shape (beat,).
+
+    Raises:
+        ShapeError: If the arrays do not fit, are empty or hold NaN, or the true
+            amplification is the same for all.
+    """
+    check_pair(predicted, reference)
+    return per_subject_r2(
+        amplification(brachial_sbp, predicted),
+        amplification(brachial_sbp, reference),
+        subject,
     )

@@ -10,6 +10,24 @@ __all__ = ["check_pair", "check_rows"]
 Array = Float[np.ndarray, "..."]
 
 
+def _check_numbers(array: object, name: str) -> None:
+    """Refuse what is no array of numbers that can be subtracted and squared.
+
+    Small and unsigned integers are refused, too: their differences and squares wrap
+    around without a word.
+    """
+    if not isinstance(array, np.ndarray):
+        msg = f"{name} is a {type(array).__name__}; wanted a numpy array of numbers."
+        raise ShapeError(msg)
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if not ((kind == "f" and size >= 4) or (kind == "i" and size >= 8)):
+        msg = (
+            f"{name} holds {array.dtype}; wanted float64 (or float32, int64). Convert "
+            "it with .astype(float)."
+        )
+        raise ShapeError(msg)
+
+
 def check_pair(predicted: Array, reference: Array) -> None:
     """Refuse a pair of arrays that no metric should turn into a number.
 
@@ -18,9 +36,11 @@ def check_pair(predicted: Array, reference: Array) -> None:
         reference: What is true, the same shape.
 
     Raises:
-        ShapeError: If the shapes differ, there is nothing to compare, or a value is
-            NaN or infinite.
+        ShapeError: If they are no arrays of such numbers, the shapes differ, there is
+            nothing to compare, or a value is NaN or infinite.
     """
+    _check_numbers(predicted, "predicted")
+    _check_numbers(reference, "reference")
     if predicted.shape != reference.shape:
         msg = (
             f"predicted has shape {predicted.shape}, reference {reference.shape}; "
@@ -53,8 +73,12 @@ def check_rows(values: Array, rows: np.ndarray, *, name: str) -> None:
         name: What ``rows`` is called in the message.
 
     Raises:
-        ShapeError: If the lengths differ.
+        ShapeError: If it is no array of one axis, or the lengths differ.
     """
+    if not (isinstance(rows, np.ndarray) and rows.ndim == 1):
+        found = f"shape {rows.shape}" if isinstance(rows, np.ndarray) else "no array"
+        msg = f"{name} has {found}; wanted a numpy array of shape ({len(values)},)."
+        raise ShapeError(msg)
     if len(rows) != len(values):
         msg = f"{name} has {len(rows)} rows for {len(values)} values; wanted as many."
         raise ShapeError(msg)

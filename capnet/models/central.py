@@ -4,7 +4,9 @@ What is trained, predicted with and exported is this same module, so that nothin
 differ between the three.
 """
 
+import hashlib
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from capnet.models.bilstm import BiLSTM
 from capnet.models.estimator import answerable
+from capnet.models.uncertainty import NOTHING, Uncertainty
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.signal.frontend import BeatFrontend
@@ -123,6 +126,8 @@ class CentralPressureModel(nn.Module):
     Attributes:
         offset: Added to the mean of every beat, mmHg. Shape ().
         gain: Multiplies every beat about its mean. Shape ().
+        uncertainty: What `predict` says beside its answers, see
+            `capnet.models.uncertainty`.
     """
 
     offset: Tensor
@@ -144,6 +149,7 @@ class CentralPressureModel(nn.Module):
         self.role: Role = role
         self.k = k
         self.info = dict(info or {})
+        self.uncertainty: Uncertainty = NOTHING
         self.register_buffer("offset", torch.zeros(()))
         self.register_buffer("gain", torch.ones(()))
 
@@ -205,8 +211,34 @@ class CentralPressureModel(nn.Module):
         return answer
 
     def predict(self, beats: Beats) -> Prediction:
-        """Estimate central pressure; refused beats keep their reason."""
+        """Estimate central pressure; refused beats keep their reason.
+
+        Intervals and doubt are answered where the model has any. Intervals were
+        calibrated with certain weights: an adapted copy answers none until it is
+        calibrated itself.
+        """
         waves = self.waves(beats)
-        return Prediction.from_waveform(
+        answer = Prediction.from_waveform(
             self.name, beats, waves, role=self.role, k=self.k
         )
+        met = self.info.get("adaptation", {}).get("labels", "")
+        answer = answer.replace(
+            family="network", inputs=("cuff", "age", "hr", "ppg"), seen=met
+        )
+        told = self.uncertainty
+        same = bool(told.intervals) and told.of == self.fingerprint()
+        return told.said_of(answer, beats, intervals=same)
+
+    def fingerprint(self) -> str:
+        """Return 16 hexadecimal digits of everything that decides an answer."""
+        found = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            found.update(name.encode())
+            found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()[:16]
+
+    def carrying(self, uncertainty: Uncertainty) -> Self:
+        """Return a copy that says this beside its answers."""
+        copied = deepcopy(self)
+        copied.uncertainty = uncertainty
+        return copied

@@ -11,15 +11,20 @@ from capnet.errors import RecordError
 from capnet.files import write_atomic
 from capnet.models.bilstm import BiLSTM
 from capnet.models.central import CentralPressureModel
+from capnet.models.uncertainty import NOTHING, Uncertainty
 
 __all__ = ["load", "save_model"]
 
 _WEIGHTS, _CONFIG, _FORMAT = "model.safetensors", "model.json", 1
+_UNCERTAINTY = "uncertainty.json"
 _NETS: Final = {"BiLSTM": BiLSTM}
 
 
 def save_model(model: CentralPressureModel, folder: Path) -> Path:
     """Save a model as ``model.safetensors`` and ``model.json``.
+
+    What it needs to answer with intervals and a doubt is in ``uncertainty.json``, which
+    is there only if the model has any.
 
     Args:
         model: A merged model: adapters must have become plain weights.
@@ -41,8 +46,13 @@ def save_model(model: CentralPressureModel, folder: Path) -> Path:
     # Both are made before the first is written: what cannot be told in JSON must not
     # leave new weights beside an old card.
     weights, card = save(tensors), json.dumps(config, indent=2).encode()
+    told = json.dumps(model.uncertainty.to_dict(), allow_nan=False).encode()
     write_atomic(folder / _WEIGHTS, weights)
     write_atomic(folder / _CONFIG, card)
+    if model.uncertainty:
+        write_atomic(folder / _UNCERTAINTY, told)
+    else:  # that of another model, saved here before
+        (folder / _UNCERTAINTY).unlink(missing_ok=True)
     return folder
 
 
@@ -74,7 +84,22 @@ def load(folder: Path) -> CentralPressureModel:
     if unfinite:
         msg = f"{folder / _WEIGHTS} holds NaN or infinity in {unfinite[0]!r}."
         raise RecordError(msg)
+    model.uncertainty = _read_uncertainty(folder / _UNCERTAINTY)
     return model.eval()
+
+
+def _read_uncertainty(path: Path) -> Uncertainty:
+    """Read what is said beside answers; models that say nothing have no such file."""
+    if not path.is_file():
+        return NOTHING
+    try:
+        return Uncertainty.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = (
+            f"{path} is damaged or of another format: {error!r}. Restore it, or delete "
+            "it to load the model without intervals and doubt."
+        )
+        raise RecordError(msg) from error
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -15,14 +15,15 @@ from capnet.models.estimator import (
     Adaptable,
     Estimator,
     answerable,
-    fill,
     fitted,
     labelled,
+    seen_by,
     subject_weights,
 )
 from capnet.models.inputs import (
     SCALARS,
     Inputs,
+    looks_at,
     named,
     standard_scale,
     true_pressures,
@@ -32,7 +33,7 @@ from capnet.models.published import gtf_beats, moving_average_beats
 from capnet.models.pulse import source_wave, start_at_foot
 from capnet.prediction import Prediction
 from capnet.records import Beats
-from capnet.types import N_POINTS, BeatWaves, CuffSite, PerBeat
+from capnet.types import N_POINTS, BeatWaves, CuffSite, Input, PerBeat
 
 __all__ = [
     "OLS",
@@ -60,6 +61,9 @@ class PeripheralMinusConstant(Estimator):
     pressure.
     """
 
+    family = "peripheral - constant"
+    looks_at = ("cuff",)
+
     def __init__(self) -> None:
         self.name = "cuff SBP - constant"
         self.constants: tuple[float, float, float] | None = None
@@ -83,8 +87,7 @@ class PeripheralMinusConstant(Estimator):
         sbp, dbp = beats.cuff.T
         numbers = with_pp(np.stack([sbp + a, dbp + b, dbp + f * (sbp - dbp)], axis=1))
         rows = answerable(beats)
-        numbers = fill(rows, numbers[rows])
-        return Prediction.from_pressures(self.name, beats, numbers, role=self.role)
+        return self.answer(beats, rows, numbers[rows])
 
 
 class OLS(Estimator):
@@ -93,6 +96,9 @@ class OLS(Estimator):
     An unknown age is replaced by the mean age of the training subjects; if no age is
     known in training, age is not used.
     """
+
+    family = "OLS"
+    looks_at = looks_at(SCALARS)
 
     def __init__(self) -> None:
         self.name = "OLS on scalars"
@@ -113,8 +119,7 @@ class OLS(Estimator):
         coefficients = fitted(self.coefficients, method=self.name)
         rows = answerable(beats)
         numbers = with_pp(self._design(beats.take(rows)) @ coefficients)
-        answer = fill(rows, numbers)
-        return Prediction.from_pressures(self.name, beats, answer, role=self.role)
+        return self.answer(beats, rows, numbers)
 
     def _design(self, beats: Beats) -> Float[np.ndarray, "beat 5"]:
         ones = np.ones((len(beats), 1))
@@ -135,8 +140,11 @@ class Ridge(Estimator):
             reading are refused either way.
     """
 
+    family = "ridge"
+
     def __init__(self, source: str = "ppg") -> None:
         self.name = named("ridge", source)
+        self.looks_at = looks_at(source)
         self.source = source
         self._fit: _Linear | None = None
         self._inputs = Inputs(source)
@@ -158,10 +166,7 @@ class Ridge(Estimator):
     def predict(self, beats: Beats) -> Prediction:
         """Answer with waves."""
         rows = answerable(beats)
-        waves = fill(rows, self.waves(beats.take(rows)))
-        return Prediction.from_waveform(
-            self.name, beats, waves, role=self.role, k=self.k
-        )
+        return self.answer(beats, rows, self.waves(beats.take(rows)))
 
     def waves(self, beats: Beats) -> BeatWaves:
         """Estimate the aortic wave of beats that all have a cuff reading, mmHg."""
@@ -186,15 +191,18 @@ class RidgeAffine(Adaptable):
         ridge: A ridge that was already fitted; by default a fresh one.
     """
 
+    family = "ridge"
+
     def __init__(self, ridge: Ridge | None = None) -> None:
         self.name = "ridge + affine"
         self.ridge = ridge or Ridge()
+        self.looks_at = self.ridge.looks_at
         self.correction = (0.0, 1.0)
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source and forget any correction."""
         self.ridge = Ridge(self.ridge.source).fit(beats)
-        self.correction, self.k = (0.0, 1.0), 0
+        self.correction, self.k, self.seen = (0.0, 1.0), 0, ""
         return self
 
     def adapt(self, beats: Beats) -> Self:
@@ -206,16 +214,14 @@ class RidgeAffine(Adaptable):
             mean_by_subject(self.ridge.waves(beats), beats.subject),
             mean_by_subject(true, beats.subject),
         )
-        new.k = len(beats.subjects)
+        new.k, new.seen = len(beats.subjects), seen_by(beats.subjects)
         return new
 
     def predict(self, beats: Beats) -> Prediction:
         """Answer with corrected waves."""
         rows = answerable(beats)
         waves = apply_affine(self.ridge.waves(beats.take(rows)), *self.correction)
-        return Prediction.from_waveform(
-            self.name, beats, fill(rows, waves), role=self.role, k=self.k
-        )
+        return self.answer(beats, rows, waves)
 
 
 class RidgeShrunk(Adaptable):
@@ -228,15 +234,18 @@ class RidgeShrunk(Adaptable):
         ridge: A ridge that was already fitted; by default a fresh one.
     """
 
+    family = "ridge"
+
     def __init__(self, ridge: Ridge | None = None) -> None:
         self.name = "ridge shrunk to source"
         self.ridge = ridge or Ridge()
+        self.looks_at = self.ridge.looks_at
         self._rest: _Linear | None = None
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source and forget any correction."""
         self.ridge = Ridge(self.ridge.source).fit(beats)
-        self._rest, self.k = None, 0
+        self._rest, self.k, self.seen = None, 0, ""
         return self
 
     def adapt(self, beats: Beats) -> Self:
@@ -252,7 +261,7 @@ class RidgeShrunk(Adaptable):
         scale = self.ridge.linear.scale
         new._rest = _Linear(np.logspace(1, 5, 9), method=self.name, scale=scale)
         new._rest.learn(self.ridge.inputs(beats), left, beats.subject)
-        new.k = len(beats.subjects)
+        new.k, new.seen = len(beats.subjects), seen_by(beats.subjects)
         return new
 
     def predict(self, beats: Beats) -> Prediction:
@@ -262,9 +271,7 @@ class RidgeShrunk(Adaptable):
         waves = self.ridge.waves(asked)
         if self._rest is not None:
             waves = waves + self._rest.answer(self.ridge.inputs(asked))
-        return Prediction.from_waveform(
-            self.name, beats, fill(rows, waves), role=self.role, k=self.k
-        )
+        return self.answer(beats, rows, waves)
 
 
 class RidgeRefit(Adaptable):
@@ -274,13 +281,17 @@ class RidgeRefit(Adaptable):
         ridge: A ridge that was already fitted; by default a fresh one.
     """
 
+    family = "ridge"
+
     def __init__(self, ridge: Ridge | None = None) -> None:
         self.name = "ridge refitted"
         self.ridge = ridge or Ridge()
+        self.looks_at = self.ridge.looks_at
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source."""
-        self.ridge, self.k = Ridge(self.ridge.source).fit(beats), 0
+        self.ridge = Ridge(self.ridge.source).fit(beats)
+        self.k, self.seen = 0, ""
         return self
 
     def adapt(self, beats: Beats) -> Self:
@@ -290,16 +301,14 @@ class RidgeRefit(Adaptable):
             ProtocolError: If there are fewer than two labelled subjects.
         """
         new = type(self)(Ridge(self.ridge.source).fit(beats))
-        new.k = len(labelled(beats, method=self.name).subjects)
+        given = labelled(beats, method=self.name).subjects
+        new.k, new.seen = len(given), seen_by(given)
         return new
 
     def predict(self, beats: Beats) -> Prediction:
         """Answer with waves."""
         rows = answerable(beats)
-        waves = fill(rows, self.ridge.waves(beats.take(rows)))
-        return Prediction.from_waveform(
-            self.name, beats, waves, role=self.role, k=self.k
-        )
+        return self.answer(beats, rows, self.ridge.waves(beats.take(rows)))
 
 
 class FittedGTF(Estimator):
@@ -319,8 +328,11 @@ class FittedGTF(Estimator):
             without a cuff reading are refused either way.
     """
 
+    family = "GTF"
+
     def __init__(self, source: str = "ppg") -> None:
         self.name = f"fitted GTF ({source})"
+        self.looks_at = _of_wave(source)
         self.source = source
         self.transfer: np.ndarray | None = None
         self.shift = 0.0
@@ -357,8 +369,7 @@ class FittedGTF(Estimator):
         answer = np.zeros_like(spectrum)
         answer[:, 0] = spectrum[:, 0] + N_POINTS * self.shift
         answer[:, 1:-1] = spectrum[:, 1:-1] * gain
-        waves = fill(rows, np.fft.irfft(answer, N_POINTS, axis=1))
-        return Prediction.from_waveform(self.name, beats, waves, role=self.role)
+        return self.answer(beats, rows, np.fft.irfft(answer, N_POINTS, axis=1))
 
 
 class PublishedGTF(Estimator):
@@ -371,8 +382,11 @@ class PublishedGTF(Estimator):
         source: ``ppg`` or the name of a wave, as in `FittedGTF`.
     """
 
+    family = "GTF"
+
     def __init__(self, site: CuffSite = "radial", source: str = "ppg") -> None:
         self.name = f"published GTF ({source} as {site})"
+        self.looks_at = _of_wave(source)
         self.site: CuffSite = site
         self.source = source
 
@@ -387,9 +401,7 @@ class PublishedGTF(Estimator):
         asked = beats.take(rows)
         source = source_wave(asked, self.source)
         waves = start_at_foot(gtf_beats(source, asked.duration, self.site))
-        return Prediction.from_waveform(
-            self.name, beats, fill(rows, waves), role=self.role
-        )
+        return self.answer(beats, rows, waves)
 
 
 class MovingAverage(Estimator):
@@ -402,8 +414,11 @@ class MovingAverage(Estimator):
         source: ``ppg`` or the name of a wave, as in `FittedGTF`.
     """
 
+    family = "moving average"
+
     def __init__(self, site: CuffSite = "radial", source: str = "ppg") -> None:
         self.name = f"moving average ({source} as {site})"
+        self.looks_at = _of_wave(source)
         self.site: CuffSite = site
         self.source = source
 
@@ -419,8 +434,12 @@ class MovingAverage(Estimator):
         source = source_wave(asked, self.source)
         numbers = np.full((len(asked), 4), np.nan)
         numbers[:, 0] = moving_average_beats(source, asked.duration, self.site)
-        answer = fill(rows, numbers)
-        return Prediction.from_pressures(self.name, beats, answer, role=self.role)
+        return self.answer(beats, rows, numbers)
+
+
+def _of_wave(source: str) -> tuple[Input, ...]:
+    """Return what a transfer function looks at: a pulse and nothing beside it."""
+    return ("cuff", "ppg") if source == "ppg" else ("pressure wave",)
 
 
 _SMALL = 1e-3  # mmHg^2: penalty of the fitted transfer function

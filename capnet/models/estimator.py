@@ -1,6 +1,8 @@
 """What every estimator is: something that learns from beats and answers for beats."""
 
+import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Self, TypeVar
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy as np
 from capnet.errors import ProtocolError
 from capnet.prediction import Prediction
 from capnet.records import Beats
-from capnet.types import Flags, Labels, PerBeat, Role
+from capnet.types import N_POINTS, Flags, Input, Labels, PerBeat, Role
 
 __all__ = [
     "Adaptable",
@@ -17,6 +19,7 @@ __all__ = [
     "fill",
     "fitted",
     "labelled",
+    "seen_by",
     "subject_weights",
 ]
 
@@ -30,11 +33,17 @@ class Estimator(ABC):
         name: Name of the method, as tables print it.
         role: What its row in a table is: ``floor`` unless a child says otherwise.
         k: Labelled target subjects the method has seen.
+        seen: Fingerprint of them (`seen_by`), empty while there are none.
+        family: What kind of estimator it is, as `capnet.evaluation.floors` asks for it.
+        looks_at: Its inputs.
     """
 
     name: str
     role: Role = "floor"
     k: int = 0
+    seen: str = ""
+    family: str = ""
+    looks_at: tuple[Input, ...] = ()
 
     @abstractmethod
     def fit(self, beats: Beats) -> Self:
@@ -54,6 +63,20 @@ class Estimator(ABC):
         Raises:
             ProtocolError: If the estimator was not fitted.
         """
+
+    def answer(self, beats: Beats, rows: Flags, values: np.ndarray) -> Prediction:
+        """Say the values of some beats and refuse the others, signed with who says it.
+
+        Args:
+            beats: All that was asked.
+            rows: Which of them are answered. Shape (beat,).
+            values: Of those, aortic waves (answered, 64) or SBP, DBP, MAP and PP
+                (answered, 4), mmHg.
+        """
+        waves = values.shape[1] == N_POINTS
+        say = Prediction.from_waveform if waves else Prediction.from_pressures
+        said = say(self.name, beats, fill(rows, values), role=self.role, k=self.k)
+        return said.replace(family=self.family, inputs=self.looks_at, seen=self.seen)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, role {self.role!r}, k={self.k})"
@@ -123,6 +146,21 @@ def fitted(learnt: _Learnt | None, *, method: str) -> _Learnt:
         msg = f"{method!r} was asked before it was fitted; call fit(beats) first."
         raise ProtocolError(msg)
     return learnt
+
+
+def seen_by(subjects: Iterable[str]) -> str:
+    """Return 12 hexadecimal digits for a set of people: to compare, not to recognise.
+
+    Two methods with the same digits were given labels of the same people. There is no
+    key: who guesses all the names can prove it.
+
+    Args:
+        subjects: Names, in any order; nobody gives an empty word.
+    """
+    names = sorted({str(s) for s in subjects})
+    if not names:
+        return ""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
 
 
 def subject_weights(subject: Labels) -> PerBeat:

@@ -8,12 +8,11 @@ import numpy as np
 from capnet.models.estimator import (
     Estimator,
     answerable,
-    fill,
     fitted,
     labelled,
     subject_weights,
 )
-from capnet.models.inputs import Inputs, named, true_pressures, with_pp
+from capnet.models.inputs import Inputs, looks_at, named, true_pressures, with_pp
 from capnet.models.svr import thinned
 from capnet.prediction import Prediction
 from capnet.records import Beats
@@ -43,8 +42,11 @@ class RandomForest(Estimator):
         seed: Of the trees.
     """
 
+    family = "random forest"
+
     def __init__(self, source: str = "ppg", *, rows: int = 2500, seed: int = 0) -> None:
         self.name = named("random forest", source)
+        self.looks_at = looks_at(source)
         self.source = source
         self.rows = rows
         self.seed = seed
@@ -82,7 +84,4 @@ class RandomForest(Estimator):
         numbers = np.zeros((0, 3))
         if rows.any():
             numbers = trees.predict(self._inputs.of(beats.take(rows)))
-        answer = fill(rows, with_pp(numbers))
-        return Prediction.from_pressures(
-            self.name, beats, answer, role=self.role, k=self.k
-        )
+        return self.answer(beats, rows, with_pp(numbers))

@@ -11,12 +11,13 @@ from capnet.models.estimator import subject_weights
 from capnet.models.pulse import source_wave
 from capnet.prediction import pressures
 from capnet.records import Beats
-from capnet.types import PerBeat
+from capnet.types import Input, PerBeat
 
 __all__ = [
     "ALONE",
     "SCALARS",
     "Inputs",
+    "looks_at",
     "named",
     "standard_scale",
     "true_pressures",
@@ -76,6 +77,16 @@ class Inputs:
         wave = source_wave(beats, self.source)
         known = beats.cuff if self.source == "ppg" else beats.cuff[:, :0]
         return np.concatenate([wave, scalars, known], axis=1)
+
+
+def looks_at(source: str) -> tuple[Input, ...]:
+    """Return what a choice of inputs looks at, see `Inputs`; `ALONE` times the ECG."""
+    known: dict[str, tuple[Input, ...]] = {
+        "ppg": ("cuff", "age", "hr", "ppg"),
+        SCALARS: ("cuff", "age", "hr"),
+        ALONE: ("age", "hr", "ppg", "ecg"),
+    }
+    return known.get(source, ("age", "hr", "pressure wave"))
 
 
 def named(method: str, source: str) -> str:

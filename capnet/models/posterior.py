@@ -15,7 +15,6 @@ from capnet.hemodynamics.cuffs import CuffModel
 from capnet.models.estimator import (
     Estimator,
     answerable,
-    fill,
     fitted,
     labelled,
     subject_weights,
@@ -26,8 +25,10 @@ from capnet.records import Beats
 
 __all__ = [
     "CuffPosterior",
+    "ReadingPosterior",
     "arm_pressures",
     "cuff_error",
+    "cuff_posterior",
     "posterior_covariance",
 ]
 
@@ -51,6 +52,9 @@ class CuffPosterior(Estimator):
             mean and covariance of the training people's readings minus their true arm
             pressures, which are zero where the calibration is exact.
     """
+
+    family = "cuff posterior"
+    looks_at = ("cuff",)
 
     def __init__(self, cuff: CuffModel | None = None) -> None:
         self.name = "cuff posterior" if cuff is None else "cuff posterior, declared"
@@ -88,10 +92,65 @@ class CuffPosterior(Estimator):
         centre, gain, usual = fitted(self._line, method=self.name)
         rows = answerable(beats)
         numbers = usual + (beats.cuff[rows] - centre) @ gain.T
-        answer = fill(rows, with_pp(numbers))
-        return Prediction.from_pressures(
-            self.name, beats, answer, role=self.role, k=self.k
-        )
+        return self.answer(beats, rows, with_pp(numbers))
+
+
+class ReadingPosterior(Estimator):
+    r"""Central pressure given the cuff's SBP and DBP, learnt from readings alone.
+
+    Where nobody knows the true pressures of the arm (a real clinic), bias and error of
+    the cuff cannot be told from the arm's own spread, and need not be for readings of
+    the same cuff: with :math:`c` and :math:`y` jointly Gaussian
+
+    .. math:: \hat y = \bar y + C_{yc} C_{cc}^{-1} (c - \bar c),
+
+    ordinary least squares on the reading, which is `CuffPosterior` with the error that
+    those people's readings have. It does not know another cuff.
+    """
+
+    family = "cuff posterior"
+    looks_at = ("cuff",)
+
+    def __init__(self) -> None:
+        self.name = "cuff posterior, of readings"
+        self._line: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+    def fit(self, beats: Beats) -> Self:
+        """Learn means and covariances of readings and central pressures."""
+        beats = labelled(beats, method=self.name)
+        weight = subject_weights(beats.subject)
+        central = true_pressures(beats)[:, :3]
+        centre = np.average(beats.cuff, axis=0, weights=weight)
+        usual = np.average(central, axis=0, weights=weight)
+        away = weight[:, None] * (beats.cuff - centre)
+        spread = away.T @ (beats.cuff - centre)
+        shared = (central - usual).T @ away
+        # pinv: as above.
+        self._line = centre, shared @ np.linalg.pinv(spread, hermitian=True), usual
+        return self
+
+    def predict(self, beats: Beats) -> Prediction:
+        """Answer SBP, DBP, MAP and PP."""
+        centre, gain, usual = fitted(self._line, method=self.name)
+        rows = answerable(beats)
+        numbers = usual + (beats.cuff[rows] - centre) @ gain.T
+        return self.answer(beats, rows, with_pp(numbers))
+
+
+def cuff_posterior(source: Beats) -> CuffPosterior | ReadingPosterior:
+    """Return the posterior that these people allow, fitted on them.
+
+    `CuffPosterior` where the true pressures of every arm are known, as of virtual
+    people; `ReadingPosterior` otherwise. Its name says which.
+
+    Raises:
+        ProtocolError: If nobody is labelled.
+    """
+    try:
+        arm_pressures(labelled(source, method="cuff posterior"))
+    except RecordError:
+        return ReadingPosterior().fit(source)
+    return CuffPosterior().fit(source)
 
 
 def arm_pressures(beats: Beats) -> Float[np.ndarray, "beat 2"]:

@@ -8,13 +8,13 @@ from capnet.errors import ConfigError
 from capnet.models.estimator import (
     Estimator,
     answerable,
-    fill,
     fitted,
     labelled,
     subject_weights,
 )
 from capnet.models.inputs import (
     Inputs,
+    looks_at,
     named,
     standard_scale,
     true_pressures,
@@ -46,8 +46,11 @@ class SVR(Estimator):
             learnt from, see `thinned`.
     """
 
+    family = "SVR"
+
     def __init__(self, source: str = "ppg", *, rows: int = 2500) -> None:
         self.name = named("SVR", source)
+        self.looks_at = looks_at(source)
         self.source = source
         self.rows = rows
         self._inputs = Inputs(source)
@@ -86,10 +89,7 @@ class SVR(Estimator):
             standard = (self._inputs.of(beats.take(rows)) - mean) / scale
             answers = [machine.predict(standard) for machine in self._machines]
             numbers = np.stack(answers, axis=1)
-        answer = fill(rows, with_pp(numbers))
-        return Prediction.from_pressures(
-            self.name, beats, answer, role=self.role, k=self.k
-        )
+        return self.answer(beats, rows, with_pp(numbers))
 
 
 def thinned(beats: Beats, *, rows: int) -> Beats:

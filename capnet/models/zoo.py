@@ -1,5 +1,7 @@
 """Models by name or by path."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -7,7 +9,7 @@ from capnet.errors import RecordError
 from capnet.models.central import CentralPressureModel
 from capnet.models.checkpoint import load
 
-__all__ = ["load_model", "names"]
+__all__ = ["load_model", "names", "shelf_of"]
 
 
 def names() -> list[str]:
@@ -31,13 +33,29 @@ def load_model(name_or_path: str | Path) -> CentralPressureModel:
     Raises:
         RecordError: If there is no such model, or its files are damaged.
     """
+    with shelf_of(name_or_path) as folder:
+        return load(folder)
+
+
+@contextmanager
+def shelf_of(name_or_path: str | Path) -> Iterator[Path]:
+    """Give the folder of a model for as long as it is needed.
+
+    Args:
+        name_or_path: As in `load_model`.
+
+    Raises:
+        RecordError: If there is no such model.
+    """
     folder = Path(name_or_path)
     if folder.is_dir():
-        return load(folder)
+        yield folder
+        return
     if str(name_or_path) in names():
         shelf = resources.files("capnet.models") / "weights" / str(name_or_path)
         with resources.as_file(shelf) as shipped:
-            return load(shipped)
+            yield shipped
+        return
     msg = (
         f"there is no model {str(name_or_path)!r}: it is no folder, and the package "
         f"has {', '.join(map(repr, names())) or 'none'}."

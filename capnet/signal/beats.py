@@ -16,7 +16,7 @@ from capnet.signal.pieces import Piece, pieces_of
 from capnet.signal.sampling import LEAST_RATE, N_TAPS, RATE
 from capnet.signal.smoothing import beat_shapes, smoothed
 from capnet.signal.transit import ARRIVAL
-from capnet.signal.windows import WINDOW, judge_windows
+from capnet.signal.windows import WINDOW, WindowVerdicts, judge_windows
 from capnet.types import N_POINTS, BeatWaves, Labels, PerBeat, Windows
 from capnet.units import is_pressure
 
@@ -111,8 +111,10 @@ def beats_of(
         is none that a body has, see `capnet.signal.arrival`: no beat is refused for
         that), ``hr`` (bpm) and ``rr`` (s) from the heart beats, ``r_peak``
         (s since the start of the record, NaN without ECG), ``cuff_map`` (mmHg, NaN
-        where the reading has no mean). Where no foot was found, ``time`` is the R peak
-        plus 0.25 s. A piece whose ECG cannot be read is cut at the pulses alone.
+        where the reading has no mean), ``window`` (1 where `judge_windows` believes
+        PPG and ECG around the beat, 0 where not, NaN where the piece is shorter than a
+        window; no beat is refused for that). Where no foot was found, ``time`` is the
+        R peak plus 0.25 s. A piece whose ECG cannot be read is cut at the pulses alone.
 
     Raises:
         RecordError: If there is no PPG, a named channel is missing, the ECG cannot be
@@ -243,7 +245,8 @@ def _of_piece(record: Record, names: _Names) -> _Found:
     pat = np.where(late <= ARRIVAL[1], late, np.nan) if told else unknown
     subject = np.full(len(rr), record.subject)
     reason = judge_beats(raw, begin, end, wave, subject=subject, rr=rr, pat=pat)
-    reason = np.where(reason == "", _mislabelled(record, names), reason)
+    verdicts = _window_verdicts(record, names)
+    reason = np.where(reason == "", _mislabelled(verdicts, names), reason)
     accepted = reason == ""
 
     time = start + expected[:-1] / RATE
@@ -272,6 +275,7 @@ def _of_piece(record: Record, names: _Names) -> _Found:
             "rr": rr,
             "r_peak": start + events.after[:-1] / RATE if events.from_ecg else unknown,
             "cuff_map": mean,
+            "window": _believed(verdicts, names, time, rr),
         },
         raw=_without_gaps(raw, rows=accepted).astype(np.float32),
         start=begin,
@@ -280,25 +284,48 @@ def _of_piece(record: Record, names: _Names) -> _Found:
     return _Found(beats, events.complaint, events.from_ecg)
 
 
-def _mislabelled(record: Record, names: _Names) -> str:
+def _window_verdicts(record: Record, names: _Names) -> WindowVerdicts | None:
+    """Judge the windows of a piece; None where it is too short for one."""
+    line = names.abp if _is_pressure(record, names.abp) else None
+    known = {name: record.signal(name) for name in (names.ppg, names.ecg, line) if name}
+    first = min(signal.start for signal in known.values())
+    if max(s.start + s.duration for s in known.values()) - first < WINDOW:
+        return None  # too short to tell
+    alone = replace(record, channels=known)
+    return judge_windows(alone, ecg=names.ecg, ppg=names.ppg, abp=line)
+
+
+def _mislabelled(verdicts: WindowVerdicts | None, names: _Names) -> str:
     """Say what makes every beat of a piece worthless, however good it looks alone.
 
     A pulse wave that is not a PPG, or a clock that runs twice too fast, gives numbers
     as any other would.
     """
-    line = names.abp if _is_pressure(record, names.abp) else None
-    known = {name: record.signal(name) for name in (names.ppg, names.ecg, line) if name}
-    first = min(signal.start for signal in known.values())
-    if max(s.start + s.duration for s in known.values()) - first < WINDOW:
-        return ""  # too short to tell
-    alone = replace(record, channels=known)
-    verdicts = judge_windows(alone, ecg=names.ecg, ppg=names.ppg, abp=line)
-    for name in (names.ppg, names.ecg):
-        if name in verdicts.channels:
-            why = str(verdicts.record_reason[verdicts.channels.index(name)])
-            if why in _MISLABELLED:
-                return why
-    return ""
+    if verdicts is None:
+        return ""
+    told = [str(verdicts.record_reason[row]) for row in _cutting(verdicts, names)]
+    return next((why for why in told if why in _MISLABELLED), "")
+
+
+def _cutting(verdicts: WindowVerdicts, names: _Names) -> list[int]:
+    """Return the rows of the channels that beats are cut by: PPG and ECG."""
+    told = verdicts.channels
+    return [
+        told.index(n) for n in (names.ppg, names.ecg) if n is not None and n in told
+    ]
+
+
+def _believed(
+    verdicts: WindowVerdicts | None, names: _Names, time: PerBeat, rr: PerBeat
+) -> PerBeat:
+    """Tell of each beat whether the windows it reaches into are believed, 1 or 0."""
+    rows = [] if verdicts is None else _cutting(verdicts, names)
+    if verdicts is None or not len(verdicts) or not rows:
+        return np.full(len(time), np.nan)
+    sound = np.asarray(verdicts.accepted[rows].all(axis=0))
+    places = [(at - verdicts.start[0]) / verdicts.window for at in (time, time + rr)]
+    first, last = (np.clip(p.astype(np.int64), 0, len(sound) - 1) for p in places)
+    return np.asarray((sound[first] & sound[last]).astype(np.float64))
 
 
 def _is_pressure(record: Record, name: str | None) -> bool:

@@ -18,6 +18,7 @@ from capnet.data.splits import fingerprints
 from capnet.errors import AdapterError, ConfigError, ProtocolError, ShapeError
 from capnet.models.affine import apply_affine
 from capnet.models.checkpoint import load, save_model
+from capnet.models.estimator import seen_by
 from capnet.training.losses import beat_loss
 from capnet.training.pretrain import Pretraining, pretrain
 from tests.fakes.people import bits, make_people, refuse, same_bits, without_cuff
@@ -457,6 +458,18 @@ def test_a_model_remembers_whom_it_met_but_not_their_names(model, shots):
     met = [*shots.labelled.subjects, *shots.unlabelled.subjects]
     assert set(seen) == set(fingerprints(np.array(met)))
     assert not set(map(str, met)) & set(seen)
+
+
+def test_a_model_remembers_whose_labels_it_was_given_and_says_so(model, shots):
+    adapted = ALIGNED.adapt(model, shots, seed=0)
+    said, who = adapted.info["adaptation"], shots.labelled.subjects
+    assert said["labelled"] == sorted(fingerprints(np.array(who)))
+    assert said["labels"] == shots.seen == seen_by(who)
+    answer = adapted.predict(shots.labelled)
+    assert (answer.k, answer.seen) == (len(who), seen_by(who))
+    bare = replace(shots, labelled=None)
+    assert (bare.k, bare.seen) == (0, "")
+    assert ALIGNED.adapt(model, bare, seed=0).predict(shots.labelled).seen == ""
 
 
 @pytest.mark.parametrize("kind", [LoRAReplay, MMDLoRAReplay])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from capnet.evaluation import Evaluation, evaluate
+from capnet.evaluation.floors import missing_floors
 from capnet.prediction import Prediction
 from capnet.records import Beats, Record, Signal
 
@@ -70,12 +71,41 @@ def waves(
 
 
 def numbers(
-    beats: Beats, method: str, *, error: float = 0.0, role: str = "floor", k: int = 0
+    beats: Beats,
+    method: str,
+    *,
+    error: float = 0.0,
+    role: str = "floor",
+    k: int = 0,
+    family: str = "peripheral - constant",
 ) -> Prediction:
     """A method that answers SBP only: brachial SBP minus 8 plus an error."""
     values = np.full((len(beats), 4), np.nan)
     values[:, 0] = beats.cuff[:, 0] - 8 + error
-    return Prediction.from_pressures(method, beats, values, role=role, k=k)
+    answer = Prediction.from_pressures(method, beats, values, role=role, k=k)
+    return answer.replace(family=family)
+
+
+def with_controls(predictions: Sequence[Prediction], beats: Beats) -> list[Prediction]:
+    """The same methods first, then every made-up row that the gate of floors misses.
+
+    The rows that are added are bad ones (SBP 30 mmHg and more off), so that no made-up
+    floor that a test is about is beaten by them; they are called by their family.
+    """
+    missing = missing_floors(predictions, beats)
+    added = []
+    for place, demand in enumerate(missing):
+        role = "floor" if demand.inputs else "control"
+        values = np.full((len(beats), 4), np.nan)
+        values[:, 0] = 150.0 + place
+        if demand.inputs:
+            values[:, 0] += beats.cuff[:, 0] - 120.0
+        name = f"made-up {demand.family.split()[0]}"  # short: tables are narrow
+        name += " of a line" if "pressure wave" in demand.inputs else ""
+        row = Prediction.from_pressures(name, beats, values, role=role, k=demand.k)
+        inputs = tuple(sorted(demand.inputs))
+        added.append(row.replace(family=demand.family, inputs=inputs, seen=demand.seen))
+    return [*predictions, *added]
 
 
 def refuse(prediction: Prediction, rows: np.ndarray) -> Prediction:
@@ -101,8 +131,8 @@ def beats() -> Beats:
 
 @pytest.fixture
 def predictions(beats: Beats) -> list[Prediction]:
-    """Two floors, deep rows at k = 0 and 10, a control."""
-    return [
+    """Two floors, deep rows at k = 0 and 10, a control; then what the gate demands."""
+    own = [
         numbers(beats, "arm - 8"),
         waves(beats, "ridge", error=3.0, spread=3.0, role="floor"),
         waves(beats, "ridge", error=1.0, spread=3.0, role="floor", k=10),
@@ -110,6 +140,7 @@ def predictions(beats: Beats) -> list[Prediction]:
         waves(beats, "net", spread=0.5, seed=3, k=10),
         waves(beats, "shuffled", error=2.0, spread=9.0, role="control", seed=4),
     ]
+    return with_controls(own, beats)
 
 
 @pytest.fixture

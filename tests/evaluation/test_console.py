@@ -6,7 +6,7 @@ from rich.console import Console
 
 from capnet.evaluation import evaluate, print_evaluation
 from capnet.prediction import DISCLAIMER
-from tests.evaluation.conftest import numbers
+from tests.evaluation.conftest import make_beats, numbers
 
 
 def printed(evaluation) -> str:
@@ -24,6 +24,13 @@ def test_all_rows_and_no_nan(evaluation):
     assert DISCLAIMER in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
     assert "reference: simulated; calibration: exact" in " ".join(text.split())
+
+
+def test_few_subjects_are_told(evaluation):
+    few = make_beats([2] * 9)
+    text = printed(evaluate([numbers(few, "arm")], few, resamples=100))
+    assert "Fewer than 20 subjects" in " ".join(text.split())
+    assert "Fewer than" not in printed(evaluation)
 
 
 def test_names_are_not_markup(beats):

@@ -1,6 +1,7 @@
 """The judge: agreement with the metrics, laws, pairs, JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,20 @@ import pytest
 from capnet import metrics
 from capnet.errors import ConfigError, ProtocolError
 from capnet.evaluation import evaluate
+from capnet.evaluation.beat_scores import INDEX_BEATS
+from capnet.evaluation.paired import Paired, correct
+from capnet.evaluation.scores import Ground
+from capnet.evaluation.statistics.bootstrap import Interval
+from capnet.evaluation.statistics.holm import holm
+from capnet.evaluation.truth import truth_of
 from capnet.prediction import Prediction
-from tests.evaluation.conftest import make_beats, numbers, refuse, waves
+from tests.evaluation.conftest import (
+    make_beats,
+    numbers,
+    refuse,
+    waves,
+    with_controls,
+)
 
 
 def test_every_number_is_that_of_the_metrics(evaluation, predictions, beats):
@@ -37,6 +50,78 @@ def test_every_number_is_that_of_the_metrics(evaluation, predictions, beats):
         late = metrics.timing_errors(p.waveform, truth, beats.duration)
         expected = metrics.per_subject(np.abs(late), beats.subject).mean()
         assert v["timing_ms"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_further_numbers_are_those_of_the_metrics(evaluation, predictions, beats):
+    truth, subject, held = beats.reference.max(axis=1), beats.subject, beats.cuff[:, 0]
+    moving = np.isin(subject, [s for s in beats.subjects if (subject == s).sum() > 1])
+    for score, p in zip(evaluation.scores[:6], predictions, strict=False):
+        v, pair = score.values, (p.csbp, truth)
+        assert v["sbp_mase"] == pytest.approx(
+            metrics.per_subject_mase(*pair, held, subject), rel=1e-9
+        )
+        assert v["sbp_explained_deviation"] == pytest.approx(
+            metrics.per_subject_explained_deviation(*pair, subject), rel=1e-9
+        )
+        slope = metrics.tracking(*pair, subject).slope
+        assert v["sbp_tracking"] == pytest.approx(slope, rel=1e-9)
+        assert score.counts["sbp_tracking"] == len(np.unique(subject[moving]))
+        if p.waveform is None:
+            assert v["form_factor_mae"] is None
+            continue
+        errors = metrics.index_errors(p.waveform, beats.reference, beats.duration)
+        for name in ("aix", "form_factor", "ejection_time"):
+            each = np.abs(errors[f"{name}_error"])
+            known = np.isfinite(each)
+            assert score.counts[f"{name}_mae"] == len(np.unique(subject[known]))
+            if known.any():
+                expected = metrics.per_subject(each[known], subject[known]).mean()
+                assert v[f"{name}_mae"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_indices_are_read_of_some_beats_of_each_subject():
+    counts = [1, 3, INDEX_BEATS, 50]
+    ground = Ground.of(truth_of(make_beats(counts)))
+    found = np.bincount(ground.code[ground.looked_at])
+    assert list(found) == [min(c, INDEX_BEATS) for c in counts]
+    spread = np.diff(ground.looked_at[ground.code[ground.looked_at] == 3])
+    assert spread.max() - spread.min() <= 1
+
+
+def test_blocks_of_waves_and_single_precision_change_nothing():
+    beats = make_beats([9] * 250)  # more than two blocks
+    p = waves(beats, "GTF", spread=2.0, role="floor")
+    single = p.replace(waveform=p.waveform.astype(np.float32))
+    whole, half = (evaluate([q], beats, resamples=100).scores[0] for q in (p, single))
+    each = metrics.waveform_rmses(p.waveform, beats.reference)
+    for name, values in each.items():
+        expected = metrics.per_subject(values, beats.subject).mean()
+        assert whole.values[name] == pytest.approx(expected, abs=1e-9)
+        assert half.values[name] == pytest.approx(expected, abs=1e-4)
+
+
+def test_pairs_of_a_family_are_corrected_together(predictions, beats):
+    asked = [("shuffled", ("ridge", 0))]
+    scored = evaluate(predictions, beats, resamples=100, compare=asked)
+    planned, further = scored.comparisons[:4], scored.comparisons[4:]
+    for family in (planned, further):
+        raw = [c.p_value for c in family]
+        assert [c.p_holm for c in family] == list(holm(raw))
+        assert {c.family for c in family} == {len(family)}
+    alone = scored.paired(("net", 0), ("ridge", 0))
+    assert (alone.p_holm, alone.family) == (None, None)
+
+
+def test_what_is_unsure_after_correction_is_no_win():
+    pair = Paired(
+        *(("net", 0), ("ridge", 0), "sbp_rmse", 3.0, 4.0, -1.0),
+        *(Interval(-1.9, -0.1), 40, 80, 0.03),
+    )
+    assert pair.outcome == "won"
+    one, *_ = correct([pair, replace(pair, p_value=0.04)])
+    assert (one.p_holm, one.outcome) == (0.06, "tied")
+    neither = replace(pair, metric="sbp_bias")
+    assert neither.outcome == "undecided"
 
 
 def test_order_of_the_beats_does_not_matter(evaluation, predictions, beats):
@@ -110,22 +195,17 @@ def test_pairs_use_the_beats_that_both_answer(predictions, beats):
     deep = waves(beats, "shy", spread=3.0, seed=8)
     first = refuse(deep, beats.subject < "v010")
     floor = refuse(predictions[1], beats.subject >= "v025")
-    scored = evaluate([first, floor], beats, resamples=100)
+    scored = evaluate(with_controls([first, floor], beats), beats, resamples=100)
     pair = scored.paired("shy", "ridge")
     assert pair.subjects == 15
     both = (beats.subject >= "v010") & (beats.subject < "v025")
     kept = beats.take(both)
-    again = evaluate(
-        [
-            Prediction.from_waveform(
-                p.method, kept, p.waveform[both], role=p.role, k=p.k
-            )
-            for p in (first, floor)
-        ],
-        kept,
-        resamples=100,
-    )
-    a, b = (s.values["sbp_rmse"] for s in again.scores)
+    own = [
+        Prediction.from_waveform(p.method, kept, p.waveform[both], role=p.role, k=p.k)
+        for p in (first, floor)
+    ]
+    again = evaluate(with_controls(own, kept), kept, resamples=100)
+    a, b = (s.values["sbp_rmse"] for s in again.scores[:2])
     assert pair.difference == pytest.approx(a - b)
     assert scored.scores[0].accepted_fraction == pytest.approx(
         np.mean(beats.subject >= "v010")
@@ -139,7 +219,8 @@ def test_no_shared_beat_is_refused_in_a_pair_and_skipped_in_the_table(
     half = beats.subject < "v015"
     deep = refuse(waves(beats, "shy", spread=3.0), half)
     floor = refuse(predictions[1], ~half)
-    scored = evaluate([deep, floor], beats, resamples=100)
+    scored = evaluate(with_controls([deep, floor], beats), beats, resamples=100)
+    assert scored.best_floor(0).method == "ridge"
     assert scored.comparisons == ()
     with pytest.raises(ProtocolError, match="on the 0 beats that both methods answer"):
         scored.paired("shy", "ridge")
@@ -197,7 +278,7 @@ def test_table_has_one_row_a_method(evaluation):
 def test_too_few_subjects_give_no_interval():
     beats = make_beats([3] * 4)
     scored = evaluate(
-        [waves(beats, "net", spread=1.0), numbers(beats, "arm - 8")],
+        with_controls([waves(beats, "net", spread=1.0), numbers(beats, "arm")], beats),
         beats,
         resamples=100,
     )
@@ -235,6 +316,8 @@ def test_refusals(evaluation, predictions, beats):
         evaluation.paired("gru", "ridge")
     with pytest.raises(ProtocolError, match="metric 'accuracy' is not known"):
         evaluation.paired("shuffled", "arm - 8", "accuracy")
+    with pytest.raises(ProtocolError, match="neither the least nor the most"):
+        evaluation.best_floor(0, "sbp_bias")
     with pytest.raises(ProtocolError, match="no deep row with k = 5"):
         evaluation.best_deep(5)
     with pytest.raises(ProtocolError, match="has no 'wave_rmse' on the"):

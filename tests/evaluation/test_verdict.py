@@ -1,9 +1,13 @@
 """Words follow the intervals: wins, ties and losses are called so."""
 
+from dataclasses import replace
+
 import pytest
 
-from capnet.evaluation import compare_with_aami, evaluate, verdict_lines
-from tests.evaluation.conftest import make_beats, numbers, waves
+from capnet.evaluation import Interval, compare_with_aami, evaluate, verdict_lines
+from capnet.evaluation.paired import Paired, correct
+from capnet.evaluation.verdict import comparison_line
+from tests.evaluation.conftest import make_beats, numbers, waves, with_controls
 
 
 def verdict(*, deep: float, floor: float, n: int = 40) -> str:
@@ -12,7 +16,7 @@ def verdict(*, deep: float, floor: float, n: int = 40) -> str:
         waves(beats, "net", spread=deep, seed=1),
         waves(beats, "ridge", spread=floor, seed=2, role="floor"),
     ]
-    (line,) = verdict_lines(evaluate(rows, beats, resamples=200))
+    (line,) = verdict_lines(evaluate(with_controls(rows, beats), beats, resamples=200))
     return line
 
 
@@ -22,6 +26,27 @@ def test_a_win_a_tie_and_a_loss():
     tie = verdict(deep=4.0, floor=4.05)
     assert "a tie: the interval holds zero" in tie
     assert "better" not in tie
+
+
+def test_a_win_among_many_questions_must_be_surer():
+    pair = Paired(
+        *(("net", 5), ("ridge", 5), "sbp_rmse", 3.0, 4.0, -1.0),
+        *(Interval(-1.9, -0.1), 40, 80, 0.03),
+    )
+    assert comparison_line(pair).endswith("-0.10, p = 0.030, n = 40 subjects")
+    one, *_ = correct([pair, replace(pair, p_value=0.04)])
+    assert "p = 0.060 (Holm, 2 questions)" in comparison_line(one)
+    assert one.outcome == "tied"
+
+
+def test_a_negligible_difference_is_a_tie_with_its_reason():
+    beats = make_beats([2] * 40)
+    rows = [
+        waves(beats, "net", error=1.0),
+        waves(beats, "ridge", error=1.01, role="floor"),
+    ]
+    (line,) = verdict_lines(evaluate(with_controls(rows, beats), beats, resamples=200))
+    assert "a tie: a difference under 0.05 is negligible" in line
 
 
 def test_few_subjects_are_undecided():

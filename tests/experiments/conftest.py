@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NET = ("pretraining.settings.epochs=1", "pretraining.settings.batch=32")
 NET += ("pretraining.settings.hidden=6", "pretraining.settings.head=5")
 PEOPLE = ("source.n=60", "target.n=60", "pretraining.draws=2", "resamples=100")
+PEOPLE += ("intervals.people=30",)
 STEPS = tuple(f"strategies.{name}.settings.steps=2" for name in ("lora", "mmd_lora"))
 TINY = (*PEOPLE, *NET, *STEPS, "k=3")
 """The main job on a handful of people: seconds instead of minutes."""

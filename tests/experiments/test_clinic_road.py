@@ -20,10 +20,12 @@ from tests.fakes.clinics import KEY, change_row, change_settings, copied
 from tests.fakes.people import make_people, refuse
 
 SMALL = ("source.n=60", "pretraining.draws=3", "resamples=100", *NET, *STEPS)
+SMALL += ("intervals.people=30",)
 LEFT = {
-    *("report.html", "metrics.json", "predictions.parquet", "pipeline.log"),
-    *("model.onnx", "certificate.json", "runtime.py", "card.json"),
-    *("model/model.json", "model/model.safetensors", "check.json", "check.csv"),
+    *("report.html", "report.json", "metrics.json", "predictions.parquet"),
+    *("pipeline.log", "model.onnx", "certificate.json", "runtime.py", "card.json"),
+    *("model/model.json", "model/model.safetensors", "model/uncertainty.json"),
+    *("check.json", "check.csv"),
     *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"),
 }
 
@@ -57,13 +59,13 @@ def judged(lab, tmp_path_factory):
 
 
 def test_everything_is_left_in_the_folder_of_the_run(judged):
-    assert judged.files == LEFT | {"ranking_cuff.png", "table.md"}
+    assert judged.files == LEFT | {"ranking_cuff.png", "table.md", "truth.parquet"}
     assert judged.last_line == str(judged.folder / "report.html")
 
 
 def test_ten_people_are_enough_and_floors_stand_beside(judged):
     frame = frame_of(judged)
-    assert [*frame.columns] == [*FRAME_COLUMNS]
+    assert [*frame.columns][: len(FRAME_COLUMNS)] == [*FRAME_COLUMNS]
     assert frame["subject"].nunique() == MIN_SUBJECTS
     assert {*frame["k"]} == {0, LEAST_POOL}
     assert {*frame["role"]} == {"deep", "floor", "control"}
@@ -85,7 +87,7 @@ def test_the_report_says_that_the_reference_was_not_simultaneous(judged):
     assert "so few people are too narrow" in text
     assert "fluid-filled catheter that rings" in text
     for subject in frame_of(judged)["subject"].unique():
-        assert f"<td>{subject}</td>" in text
+        assert f'<th scope="row">{subject}</th>' in text
     assert (
         json.loads((judged.folder / "metrics.json").read_text())["provenance"]["notes"][
             "reference"
@@ -108,8 +110,9 @@ def test_errors_by_subject_are_those_of_the_table(judged):
     )
     column = next(i for i, h in enumerate(heads) if h.startswith("Bi-LSTM, source"))
     for subject, value in error.items():
-        row = re.search(rf"<td>{subject}</td>.*?</tr>", table, flags=re.DOTALL)
-        cells = re.findall(r"<td>([^<]*)</td>", row.group(0))
+        begun = rf'<th scope="row">{subject}</th>.*?</tr>'
+        row = re.search(begun, table, flags=re.DOTALL)
+        cells = [subject, *re.findall(r"<td>([^<]*)</td>", row.group(0))]
         assert float(cells[column].split()[0]) == pytest.approx(value, abs=0.051)
 
 
@@ -181,7 +184,8 @@ def assert_no_error_is_claimed(run):
 
 
 def test_a_femoral_line_is_shown_and_never_scored(estimated):
-    assert estimated.files == LEFT
+    kept = {f"{what}_radial.parquet" for what in ("answers", "asked")}
+    assert estimated.files == LEFT | kept
     assert_no_error_is_claimed(estimated)
     frame = frame_of(estimated)
     assert frame["subject"].nunique() == 3

@@ -89,12 +89,12 @@ def test_adapt_leaves_a_model_and_who_it_has_seen(chain):
 def test_evaluate_judges_the_people_that_adapt_never_saw(chain):
     run = chain["judged"]
     assert run.files == HYDRA | {
-        *("report.html", "metrics.json", "predictions.parquet", "evaluate.log"),
-        *("ranking_exact.png", "table.md"),
+        *("report.html", "report.json", "metrics.json", "evaluate.log", "table.md"),
+        *("predictions.parquet", "truth.parquet", "ranking_exact.png"),
     }
     assert Path(run.last_line) == run.folder / "report.html"
     frame = frame_of(run)
-    assert [*frame.columns] == [*FRAME_COLUMNS]
+    assert [*frame.columns][: len(FRAME_COLUMNS)] == [*FRAME_COLUMNS]
     split = json.loads((chain["adapted"].folder / "split.json").read_text())
     assert {*frame["subject"]} == {*split["test"]}
 

@@ -25,11 +25,14 @@ from tests.fakes.make_record import make_record
 from tests.fakes.people import make_people, refuse
 
 LEFT = {
-    *("report.html", "metrics.json", "predictions.parquet", "pipeline.log"),
-    *("model.onnx", "certificate.json", "runtime.py", "card.json"),
-    *("model/model.json", "model/model.safetensors"),
+    *("report.html", "report.json", "metrics.json", "predictions.parquet"),
+    *("pipeline.log", "model.onnx", "certificate.json", "runtime.py", "card.json"),
+    *("model/model.json", "model/model.safetensors", "model/uncertainty.json"),
     *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"),
 }
+
+
+ANSWERS = ("answers", "asked")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,8 @@ def frame_of(run):
 
 
 def test_everything_is_left_in_the_folder_of_the_run(run):
-    assert run.files == LEFT | {"ranking_exact.png", "ranking_cuff.png", "table.md"}
+    pictures = {"ranking_exact.png", "ranking_cuff.png"}
+    assert run.files == LEFT | pictures | {"table.md", "truth.parquet"}
 
 
 def test_nothing_is_left_where_it_was_started(run):
@@ -71,7 +75,7 @@ def test_nothing_is_drawn_or_warned_about_when_nobody_looks(run):
 
 def test_predictions_have_exactly_the_columns_promised(run):
     frame = frame_of(run)
-    assert [*frame.columns] == [*FRAME_COLUMNS]
+    assert [*frame.columns][: len(FRAME_COLUMNS)] == [*FRAME_COLUMNS]
     assert {*frame["reference_type"]} == {"simulated"}
     assert {*frame["calibration"]} == {"exact", "cuff SBP/DBP"}
     assert {*frame["role"]} == {"deep", "floor", "control"}
@@ -106,6 +110,36 @@ def test_floors_see_the_same_k_as_the_deep_rows(run):
     frame = frame_of(run)
     assert (frame.loc[frame["role"] == "floor", "k"] == 3).any()
     assert (frame.loc[frame["role"] == "floor", "k"] == 0).any()
+
+
+def test_deep_rows_answer_with_intervals(run):
+    frame = frame_of(run)
+    deep = frame[(frame["role"] == "deep") & frame["accepted"]]
+    assert (deep["coverage"] == 0.9).all()
+    assert (deep["csbp_low"] < deep["csbp"]).all()
+    assert (deep["csbp_high"] > deep["csbp"]).all()
+    model = load_model(run.folder / "model")
+    assert model.uncertainty
+
+
+def test_what_stands_beside_the_scores_is_in_the_report(run):
+    told = json.loads((run.folder / "report.json").read_text())
+    judged = told["numbers"]["evaluations"]
+    assert set(judged) == {"exact", "cuff SBP/DBP"}
+    for found in judged.values():
+        assert found["leakage"]["clean"] is True
+        assert found["alignment"]["before"]["name"] == "Bi-LSTM, source only"
+        assert found["alignment"]["after"]["name"] == "MMD + LoRA + replay, k = 3"
+        assert found["methods"][0]["coverage"]["nominal"] == 0.9
+    assert judged["exact"]["budget"] is None  # nothing to hold it against yet
+    assert judged["cuff SBP/DBP"]["budget"]["quantity"] == "sbp"
+    assert [level["sd"] for level in judged["exact"]["noise"]] == [0, 3, 5, 8]
+
+
+def test_a_person_of_the_run_has_a_page(run, tmp_path):
+    who = frame_of(run)["subject"].iloc[0]
+    page = open_door("report", f"run={run.folder}", f"case={who}", folder=tmp_path)
+    assert Path(page.check().last_line).name == "case.html"
 
 
 def test_metrics_are_json_and_say_where_they_come_from(run):
@@ -178,7 +212,8 @@ def assert_no_error_is_claimed(run):
 
 def test_a_record_with_an_arterial_line(header, door):
     run = door("pipeline", *SHORT, f"data.record={header}", "data.age=50").check()
-    assert run.files == LEFT
+    kept = {f"{what}_{s}.parquet" for what in ANSWERS for s in ("brachial", "radial")}
+    assert run.files == LEFT | kept
     assert Path(run.last_line) == run.folder / "report.html"
     assert_no_error_is_claimed(run)
     assert {*frame_of(run)["site"]} == {"brachial", "radial"}

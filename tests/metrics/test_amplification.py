@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from capnet.errors import ShapeError
-from capnet.metrics import amplification, amplification_r2, r2
+from capnet.metrics.amplification import (
+    amplification,
+    amplification_r2,
+    per_subject_amplification_r2,
+)
+from capnet.metrics.error import r2
 
 
 @pytest.fixture
@@ -41,3 +46,21 @@ def test_refusals(people):
         amplification_r2(aortic, aortic, arm[:5])
     with pytest.raises(ShapeError, match="NaN"):
         amplification(np.full(300, np.nan), aortic)
+
+
+def test_every_subject_weighs_the_same_in_the_r2_of_the_amplification():
+    generator = np.random.default_rng(3)
+    subject = np.repeat(np.arange(12), 3)
+    aortic = 120 + 10 * generator.standard_normal(36)
+    arm = aortic + 9 + 4 * generator.standard_normal(36)
+    guess = aortic + 2 * generator.standard_normal(36)
+    equal = per_subject_amplification_r2(guess, aortic, arm, subject)
+    assert equal == pytest.approx(amplification_r2(guess, aortic, arm))
+    rows = np.append(np.arange(36), np.repeat([0, 1, 2], 20))
+    again = per_subject_amplification_r2(
+        guess[rows], aortic[rows], arm[rows], subject[rows]
+    )
+    assert again == pytest.approx(equal)
+    assert amplification_r2(guess[rows], aortic[rows], arm[rows]) != pytest.approx(
+        equal
+    )

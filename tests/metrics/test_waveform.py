@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 
 from capnet.errors import ShapeError
-from capnet.metrics import (
+from capnet.metrics.waveform import (
     align,
+    foot_lateness,
+    foot_positions,
     lateness,
     shape_rmse,
     timing_error,
     timing_errors,
     waveform_rmse,
+    waveform_rmse_foot_aligned,
     waveform_rmse_unaligned,
     waveform_rmses,
 )
@@ -124,3 +127,43 @@ def test_timing_refuses_other_durations(reference):
         timing_error(reference, reference, np.ones(3))
     with pytest.raises(ShapeError, match="NaN"):
         timing_error(reference, reference, np.full(20, np.nan))
+
+
+def test_feet_lie_where_the_tangent_meets_the_base():
+    straight = np.clip((np.arange(64) - 10) / 8, 0, 1) * 40 + 80
+    straight[18:] = 120 - 40 * (np.arange(46) / 46) ** 0.5
+    np.testing.assert_allclose(foot_positions(straight[None]), [10.0], atol=0.1)
+
+
+@pytest.mark.parametrize("points", [-30.5, -3.0, 0.4, 7.0, 20.25])
+def test_the_foot_moves_with_its_wave(points, reference):
+    moved = align(reference, np.full(20, points))
+    late = foot_lateness(moved, reference)
+    np.testing.assert_allclose(late, points, atol=0.1)
+    whole = np.roll(reference, round(points), axis=1)
+    np.testing.assert_allclose(
+        foot_lateness(whole, reference), round(points), atol=1e-9
+    )
+    assert waveform_rmse_foot_aligned(whole, reference) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_best_shift_is_never_worse_than_the_feet(predicted, reference):
+    scores = waveform_rmses(predicted, reference)
+    assert (scores["wave_rmse"] <= scores["wave_rmse_foot"] + 1e-9).all()
+    assert waveform_rmse_foot_aligned(predicted, reference) == pytest.approx(
+        scores["wave_rmse_foot"].mean()
+    )
+
+
+def test_unit_and_level_do_not_move_a_foot(reference):
+    found = foot_positions(reference)
+    np.testing.assert_allclose(foot_positions(7.5 * reference - 400), found, atol=1e-8)
+
+
+def test_a_flat_wave_has_no_foot_and_is_not_turned(reference):
+    flat = np.full_like(reference, 90.0)
+    assert np.isnan(foot_positions(flat)).all()
+    np.testing.assert_array_equal(foot_lateness(flat, reference), 0)
+    assert waveform_rmse_foot_aligned(flat, reference) == pytest.approx(
+        waveform_rmse_unaligned(flat, reference)
+    )

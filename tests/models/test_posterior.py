@@ -5,10 +5,13 @@ import pytest
 
 from capnet.errors import ProtocolError, RecordError
 from capnet.hemodynamics.cuffs import CuffModel, apply_cuff
+from capnet.models.inputs import true_pressures
 from capnet.models.posterior import (
     CuffPosterior,
+    ReadingPosterior,
     arm_pressures,
     cuff_error,
+    cuff_posterior,
     posterior_covariance,
 )
 from capnet.prediction import NO_CUFF, pressures
@@ -188,3 +191,37 @@ def test_refusals_and_no_fit():
     assert not floor.predict(nobody).accepted.any()
     with pytest.raises(ProtocolError, match="asked before it was fitted"):
         CuffPosterior().predict(test)
+
+
+# Without true arm pressures -----------------------------------------------------------
+
+
+def test_of_readings_it_is_least_squares():
+    train, test = make_beats(50), make_beats(7, seed=1)
+    answer = ReadingPosterior().fit(train).predict(test)
+    design = np.column_stack([np.ones(50), train.cuff])
+    for name, column in (("csbp", 0), ("cdbp", 1), ("cmap", 2)):
+        target = true_pressures(train)[:, column]
+        line = np.linalg.lstsq(design, target)[0]
+        expected = np.column_stack([np.ones(7), test.cuff]) @ line
+        np.testing.assert_allclose(getattr(answer, name), expected)
+
+
+def test_which_posterior_it_is_follows_from_what_is_known_and_is_said():
+    bare = make_beats(30)
+    arm = {"brachial_sbp": bare.cuff[:, 0] + 2, "brachial_dbp": bare.cuff[:, 1] - 1}
+    known = bare.replace(truth=arm)
+    assert cuff_posterior(bare).name == "cuff posterior, of readings"
+    assert cuff_posterior(known).name == "cuff posterior"
+    # The same people, an error that knows nothing of the arm: nearly the same answer.
+    test = make_beats(9, seed=1)
+    np.testing.assert_allclose(
+        cuff_posterior(bare).predict(test).csbp,
+        cuff_posterior(known).predict(test).csbp,
+    )
+
+
+def test_readings_that_are_all_alike_say_the_mean():
+    alike = make_beats(10).replace(cuff=np.tile([120.0, 80.0], (10, 1)))
+    answer = ReadingPosterior().fit(alike).predict(make_beats(3, seed=1))
+    np.testing.assert_allclose(answer.csbp, true_pressures(alike)[:, 0].mean())

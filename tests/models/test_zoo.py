@@ -1,12 +1,13 @@
 """Models by name or path."""
 
+import numpy as np
 import pytest
 
 from capnet.errors import RecordError
 from capnet.models import zoo
 from capnet.models.checkpoint import save_model
-from capnet.models.zoo import load_model, names
-from tests.fakes.people import bits, same_bits, tiny_model
+from capnet.models.zoo import load_model, names, shelf_of
+from tests.fakes.people import bits, make_people, same_bits, tiny_model
 
 
 @pytest.fixture
@@ -65,3 +66,22 @@ def test_an_empty_folder_is_no_model(tmp_path):
 def test_models_of_the_package_load():
     for name in names():
         assert not load_model(name).training, name
+
+
+@pytest.mark.parametrize("calibration", ["exact", "cuff SBP/DBP"])
+def test_the_model_that_comes_with_the_package_says_how_sure_it_is(calibration):
+    people = make_people(30, seed=5, calibration=calibration)
+    said = load_model("bilstm-virtual").predict(people)
+    assert said.coverage == 0.9
+    assert np.isfinite(said.high - said.low).all()
+    assert (said.high > said.low).all()
+    assert ((said.doubt > 0) & (said.doubt < 1)).all()
+
+
+def test_the_shelf_of_a_model_is_where_its_files_are(shelf, tmp_path):
+    with shelf_of("bilstm-tiny") as home:
+        assert home == shelf / "bilstm-tiny"
+    with shelf_of(tmp_path) as home:
+        assert home == tmp_path
+    with pytest.raises(RecordError, match="there is no model 'none'"), shelf_of("none"):
+        pass

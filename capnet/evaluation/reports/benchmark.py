@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from capnet.errors import ProtocolError
-from capnet.evaluation.beat_scores import PRESSURES
+from capnet.evaluation.beat_scores import INDEX_BEATS, PRESSURES
 from capnet.evaluation.evaluate import Evaluation, MethodScore
+from capnet.evaluation.judgement import Judgement, judge_evaluation
+from capnet.evaluation.reports.alignment_section import alignment_section
+from capnet.evaluation.reports.circularity_section import circularity_section
 from capnet.evaluation.reports.content import FigureBlock, Report, Section, TableBlock
 from capnet.evaluation.reports.figures import (
     bland_altman_figure,
@@ -14,6 +18,16 @@ from capnet.evaluation.reports.figures import (
     ranking_figure,
     waveform_figure,
 )
+from capnet.evaluation.reports.floors_section import floors_section
+from capnet.evaluation.reports.protocols_section import protocols_section
+from capnet.evaluation.reports.refused_section import refused_section
+from capnet.evaluation.reports.strata_section import (
+    repeats_section,
+    shift_section,
+    strata_section,
+)
+from capnet.evaluation.reports.uncertainty_section import uncertainty_section
+from capnet.evaluation.uncertainty.coverage import Coverage
 from capnet.evaluation.verdict import verdict_lines
 from capnet.evaluation.wording import DASH, label, number, signed, with_interval
 
@@ -44,9 +58,10 @@ LIMITS: Final[Mapping[str, tuple[str, ...]]] = {
 """What a reference type does not allow to say."""
 
 _COMMON_LIMITS: Final = (
-    "Intervals come from drawing subjects again. They do not hold the luck of the "
-    "training seed or of the draw of the labelled subjects, and are not corrected for "
-    "the number of comparisons.",
+    "Intervals are over subjects. They do not hold the luck of the training seed or of "
+    "the draw of the labelled subjects unless repeats are shown, and each stands for "
+    "itself; the outcomes of deep rows against floors are corrected for their number "
+    "(Holm 1979).",
     "The best floor and the best deep row of a k are chosen on the scored subjects.",
     "R2 of SBP flatters wherever pressures vary much; the amplification R2 is zero for "
     "'true brachial SBP minus the right constant'.",
@@ -62,11 +77,32 @@ _READING: Final = (
     "Waveform RMSE is taken after the best time shift of each beat; the unaligned "
     "score and the timing error stand beside. Shape RMSE also leaves out each wave's "
     "mean.",
+    "MASE is the mean absolute error over that of holding the reading that calibrates: "
+    "below 1 is news. Explained deviation is the SD of the true pressures over that of "
+    "the errors. The tracking slope is the predicted over the true change within a "
+    "subject: 1 follows it, 0 is what a held reading does.",
     "A floor is a cheap estimator that a deep one must beat to be news. k is the "
     "number of labelled target subjects that a row has seen; a floor that does with "
     "fewer labels counts too. A row has won or lost only where the paired interval of "
-    "the difference is clear of zero; everything else is a tie.",
+    "the difference is clear of zero and Holm's corrected p-value of all such pairs of "
+    "the calibration is below 0.05; everything else is a tie.",
 )
+
+_AGREEMENT: Final = (
+    "Bland-Altman plots (Bland & Altman 1986): predicted - true over the mean of both, "
+    "averaged over the beats of each subject first. The slope tells whether the error "
+    "grows with the pressure; an estimator that shrinks towards the mean has a "
+    "negative one."
+)
+
+_FURTHER: Final = (
+    *("wave_rmse_foot", "sbp_mase", "sbp_explained_deviation", "sbp_tracking"),
+    *("aix_mae", "form_factor_mae", "ejection_time_mae"),
+)
+"""Statistics with a table of their own."""
+
+_FEWEST: Final = 2
+"""Subjects: limits of agreement want a spread."""
 
 _HEADS: Final = (
     "method",
@@ -122,7 +158,7 @@ def _score_table(
     return TableBlock(caption, _HEADS, tuple(map(_cells, scores)), emphasis)
 
 
-def _pressure_table(evaluation: Evaluation) -> TableBlock:
+def _pressure_table(evaluation: Evaluation, where: str) -> TableBlock:
     keys = ("bias", "sd", "mae", "rmse", "r2")
     heads = [f"{p.upper()} {'R2' if k == 'r2' else k}" for p in PRESSURES for k in keys]
     rows = []
@@ -133,8 +169,26 @@ def _pressure_table(evaluation: Evaluation) -> TableBlock:
             for key in keys
         ]
         rows.append((f"{s.method} (k = {s.k})", *cells))
-    caption = "All four central pressures, mmHg (R2 without unit)."
+    caption = f"All four central pressures, mmHg (R2 without unit); {where}."
     return TableBlock(caption, ("method", *heads), tuple(rows))
+
+
+def _further_table(evaluation: Evaluation, where: str) -> TableBlock:
+    """Lay out what is read of some beats or some subjects only, with its n."""
+    rows = []
+    for s in evaluation.scores:
+        cells = [f"{s.method} (k = {s.k})"]
+        for name in _FURTHER:
+            value = with_interval(s.values[name], s.intervals.get(name))
+            some = value != DASH and s.counts[name] < s.subjects
+            cells.append(f"{value} (n = {s.counts[name]})" if some else value)
+        rows.append(tuple(cells))
+    caption = (
+        "Further statistics; n stands where a quantity cannot be read of every "
+        "subject. AIx, form factor and ejection time are read of at most "
+        f"{INDEX_BEATS} beats of each subject; {where}."
+    )
+    return TableBlock(caption, ("method", *map(label, _FURTHER)), tuple(rows))
 
 
 def _aami_table(evaluation: Evaluation) -> TableBlock:
@@ -161,6 +215,8 @@ def _comparison_table(evaluation: Evaluation) -> TableBlock:
             DASH
             if c.interval is None
             else f"[{signed(c.interval.low)}, {signed(c.interval.high)}]",
+            number(c.p_value, 3),
+            number(c.p_holm, 3),
             str(c.subjects),
             c.outcome,
         )
@@ -179,82 +235,49 @@ def _comparison_table(evaluation: Evaluation) -> TableBlock:
         "other's",
         "difference",
         "95 % interval",
+        "p",
+        "p (Holm)",
         "subjects",
         "outcome",
     )
     return TableBlock(caption, heads, rows)
 
 
-def _picture(png: bytes, caption: str, alt: str) -> FigureBlock:
-    return FigureBlock(png=png, caption=caption, alt=alt)
+def _has(evaluation: Evaluation, metric: str) -> bool:
+    return any(s.values[metric] is not None for s in evaluation.scores)
 
 
-def _figures(evaluation: Evaluation) -> tuple[FigureBlock, ...]:
-    found = [
-        _picture(
-            ranking_figure(evaluation),
-            "RMSE of central SBP of every row, with its 95 % interval over subjects. "
-            "The best is on top.",
-            "Dot plot of the RMSE of central SBP of every row; the numbers stand in "
-            "the tables above.",
+def _score_figures(evaluation: Evaluation) -> tuple[FigureBlock, ...]:
+    found = []
+    if _has(evaluation, "sbp_rmse"):
+        figure = FigureBlock(
+            png=ranking_figure(evaluation),
+            caption="RMSE of central SBP of every row, with its 95 % interval over "
+            "subjects. The best is on top.",
+            alt="Dot plot of the RMSE of central SBP of every row; the numbers stand "
+            "in the tables above.",
         )
-    ]
+        found.append(figure)
     if len({s.k for s in evaluation.scores}) > 1:
         for metric in ("sbp_rmse", "wave_rmse"):
-            if any(s.values[metric] is not None for s in evaluation.scores):
+            if any(
+                s.values[metric] is not None
+                for s in evaluation.scores
+                if s.role != "control"
+            ):
                 name = label(metric)
-                found.append(
-                    _picture(
-                        k_curve_figure(evaluation, metric),
-                        f"{name} over the number of labelled target subjects. The wide "
-                        "grey line is the best floor with no more labels.",
-                        f"Curves of {name} over k; the numbers stand in the tables "
-                        "above.",
-                    )
+                figure = FigureBlock(
+                    png=k_curve_figure(evaluation, metric),
+                    caption=f"{name} over the number of labelled target subjects. The "
+                    "wide grey line is the best floor with no more labels.",
+                    alt=f"Curves of {name} over k; the numbers stand in the tables "
+                    "above.",
                 )
-    shown = _shown(evaluation)
-    if shown is None:
-        return tuple(found)
-    prediction = evaluation.prediction(shown.key)
-    name = (
-        f"{shown.method} (k = {shown.k}), the {shown.role} row with the lowest SBP RMSE"
-    )
-    if prediction.waveform is not None:
-        found.append(
-            _picture(
-                waveform_figure(prediction, evaluation.reference),
-                f"Best, median and worst beat of {name}, after the best time shift.",
-                "Three aortic beats, predicted and true, from best to worst.",
-            )
-        )
-    if shown.subjects > 1:
-        found.append(
-            _picture(
-                bland_altman_figure(prediction, evaluation.reference),
-                f"Bland-Altman plot of central SBP of {name}; one dot a subject.",
-                f"Bias {signed(shown.values['sbp_bias'])} mmHg, SD "
-                f"{number(shown.values['sbp_sd'])} mmHg.",
-            )
-        )
+                found.append(figure)
     return tuple(found)
 
 
-def _shown(evaluation: Evaluation) -> MethodScore | None:
-    """Return the row whose beats are drawn: a deep one where there is one."""
-    for role in ("deep", "floor"):
-        found = [
-            (value, s.key, s)
-            for s in evaluation.scores
-            if s.role == role and (value := s.values["sbp_rmse"]) is not None
-        ]
-        if found:
-            return min(found, key=lambda row: row[:2])[2]
-    return None
-
-
-def _calibration_section(evaluation: Evaluation) -> Section:
-    e = evaluation
-    where = f"calibration {e.calibration}, reference {e.reference_type}"
+def _scores_part(e: Evaluation, where: str) -> Section:
     floors = sorted((s for s in e.scores if s.role == "floor"), key=_by_k)
     others = sorted((s for s in e.scores if s.role != "floor"), key=_by_k)
     tables = [_score_table(floors, f"Floors, mmHg; {where}.")] if floors else []
@@ -264,16 +287,150 @@ def _calibration_section(evaluation: Evaluation) -> Section:
         tables.append(_score_table(others, caption, deep))
     if e.comparisons:
         tables.append(_comparison_table(e))
-    tables += [_pressure_table(e), _aami_table(e)]
+    tables += [_pressure_table(e, where), _further_table(e, where)]
+    return Section(
+        "Floors, deep rows and controls", (), tuple(tables), _score_figures(e)
+    )
+
+
+def _agreement_part(judgement: Judgement) -> Section | None:
+    """Draw the Bland-Altman plots of the rows that are looked at closely."""
+    e = judgement.evaluation
+    figures = []
+    for method in judgement.methods:
+        score = e.score(method.key)
+        if score.subjects < _FEWEST:
+            continue
+        figure = FigureBlock(
+            png=bland_altman_figure(e.prediction(method.key), e.reference),
+            caption=f"Bland-Altman plot of central SBP of {method.name}, {score.role}; "
+            "one dot a subject.",
+            alt=f"Bias {signed(score.values['sbp_bias'])} mmHg, SD "
+            f"{number(score.values['sbp_sd'])} mmHg, n = {score.subjects} subjects.",
+        )
+        figures.append(figure)
+    if not figures:
+        return None
+    return Section("Agreement", (_AGREEMENT,), figures=tuple(figures))
+
+
+def _waves_part(judgement: Judgement) -> Section | None:
+    """Draw best, median and worst beats of the rows that answer waves."""
+    e = judgement.evaluation
+    figures = []
+    for method in judgement.methods:
+        if e.score(method.key).values["wave_rmse"] is None:
+            continue
+        figure = FigureBlock(
+            png=waveform_figure(e.prediction(method.key), e.reference),
+            caption=f"Best, median and worst beat of {method.name}, after the best "
+            "time shift.",
+            alt="Three aortic beats, predicted and true, from best to worst; the "
+            "average RMSE stands in the tables above.",
+        )
+        figures.append(figure)
+    if not figures:
+        return None
+    return Section("Best, median and worst beats", (), figures=tuple(figures))
+
+
+def _uncertainty_parts(judgement: Judgement) -> list[Section]:
+    """Tell what intervals and doubts are worth, of each method that has them."""
+    found = []
+    for place, m in enumerate(judgement.methods):
+        if m.coverage is None and m.risk_coverage is None:
+            continue
+        held: Coverage | Mapping[str, Coverage] | None = m.coverage
+        if m.coverage is not None and judgement.elsewhere and place == 0:
+            held = {"the people of this page": m.coverage, **judgement.elsewhere}
+        section = uncertainty_section(held, m.risk_coverage)
+        found.append(replace(section, title=f"{section.title}: {m.name}"))
+    return found
+
+
+def _protocols_part(judgement: Judgement) -> Section:
+    """Hold the rows looked at closely beside all standards, every row beside AAMI."""
+    found = {m.name: m.comparisons for m in judgement.methods}
+    section = protocols_section(found)
+    every = _aami_table(judgement.evaluation)
+    return replace(section, tables=(*section.tables, every))
+
+
+def _cuff_parts(judgement: Judgement) -> list[Section]:
+    """Tell what the cuff has to do with the errors, where somebody found out."""
+    if judgement.budget is None and not judgement.noise:
+        return []
+    # Imported here: whoever made a budget has loaded torch, no other reader needs to.
+    from capnet.evaluation.reports.budget_section import budget_section, noise_section
+
+    found = [] if judgement.budget is None else [budget_section(judgement.budget)]
+    return found + ([noise_section(judgement.noise)] if judgement.noise else [])
+
+
+def _leakage_part(judgement: Judgement) -> Section | None:
+    if judgement.leakage is None:
+        return None
+    from capnet.evaluation.reports.leakage_section import leakage_section  # likewise
+
+    return leakage_section(judgement.leakage)
+
+
+def _parts(judgement: Judgement, where: str) -> list[Section]:
+    """Return what is known of one calibration, in reading order."""
+    j = judgement
+    found: list[Section | None] = [
+        _scores_part(j.evaluation, where),
+        _agreement_part(j),
+        strata_section({m.name: m.strata for m in j.methods}) if j.methods else None,
+        *_uncertainty_parts(j),
+        refused_section(j.refused),
+        _waves_part(j),
+        None if j.alignment is None else alignment_section(j.alignment),
+        _protocols_part(j),
+        floors_section(j.evaluation),
+        *_cuff_parts(j),
+        _leakage_part(j),
+        None if j.circularity is None else circularity_section(j.circularity),
+        None if j.repeats is None else repeats_section(j.repeats),
+        None if j.shift is None else shift_section(j.shift),
+    ]
+    return [part for part in found if part is not None]
+
+
+def _warnings(judgement: Judgement) -> list[str]:
+    """Say first what takes the ground away from the numbers below."""
+    where = f"Calibration {judgement.evaluation.calibration}"
+    lines = []
+    if judgement.circularity is not None and judgement.circularity.flagged is not False:
+        lines.append(f"{where}: {judgement.circularity.verdict}")
+    if judgement.leakage is not None and not judgement.leakage.clean:
+        lines.append(
+            f"{where}: tested people are known to the methods "
+            f"({len(judgement.leakage.findings)} findings). The numbers below are not "
+            "those of new people."
+        )
+    return lines + [
+        f"{where}: the {m.coverage.nominal:.0%} intervals of {m.name} hold the truth "
+        f"in {m.coverage.everybody.share:.0%} only. They are too narrow for these "
+        "people."
+        for m in judgement.methods
+        if m.coverage is not None and m.coverage.everybody.claim == "too low"
+    ]
+
+
+def _calibration_section(judgement: Judgement) -> Section:
+    e = judgement.evaluation
+    where = f"calibration {e.calibration}, reference {e.reference_type}"
+    close = " and ".join(m.name for m in judgement.methods)
     text = (
         f"{e.subjects} subjects, {e.beats} beats, refused ones included. Bootstrap "
-        f"with {e.resamples} resamples of subjects, seed {e.seed}."
+        f"with {e.resamples} resamples of subjects, seed {e.seed}.",
+        *([f"Looked at closely below: {close}."] if close else []),
     )
     return Section(
         title=f"Calibration: {e.calibration}",
-        paragraphs=(text,),
-        tables=tuple(tables),
-        figures=_figures(e),
+        paragraphs=text,
+        parts=tuple(_parts(judgement, where)),
     )
 
 
@@ -332,13 +489,15 @@ def _summary(e: Evaluation) -> list[str]:
 
 
 def benchmark_report(
-    evaluations: Mapping[str, Evaluation], provenance: Mapping[str, object]
+    evaluations: Mapping[str, Evaluation | Judgement], provenance: Mapping[str, object]
 ) -> Report:
     """Tell what a benchmark with a known truth has shown.
 
     Args:
         evaluations: One a calibration, by the name of the calibration, in the order
-            to show them.
+            to show them; `capnet.evaluation.judge_evaluation` makes a judgement with
+            more to tell (leakage, circularity, an error budget ...), and is called for
+            plain evaluations.
         provenance: What made the numbers: configuration, seeds, versions, hashes.
 
     Returns:
@@ -348,25 +507,32 @@ def benchmark_report(
         ProtocolError: If there is no evaluation, one is filed under a calibration
             that it does not have, or their reference types differ.
     """
-    _check(evaluations)
-    each = list(evaluations.values())
-    kind = each[0].reference_type
+    each = {
+        name: found if isinstance(found, Judgement) else judge_evaluation(found)
+        for name, found in evaluations.items()
+    }
+    plain = {name: j.evaluation for name, j in each.items()}
+    _check(plain)
+    first = next(iter(plain.values()))
+    kind = first.reference_type
     people = "virtual people" if kind == "simulated" else "people"
-    verdict = [line for e in each for line in _summary(e)]
+    verdict = [line for j in each.values() for line in _warnings(j)]
+    verdict += [line for e in plain.values() for line in _summary(e)]
     sections = [Section("How to read this", _READING)]
-    sections += [_calibration_section(e) for e in each]
+    sections += [_calibration_section(j) for j in each.values()]
     if len(each) > 1:
-        sections.append(_side_by_side(each))
+        sections.append(_side_by_side([*plain.values()]))
     return Report(
         title="Central arterial pressure: deep estimators against floors",
         subtitle=(
-            f"Reference: {kind}. {each[0].subjects} held-out {people}; calibration: "
-            f"{', '.join(evaluations)}."
+            f"Reference: {kind}. {first.subjects} held-out {people}; calibration: "
+            f"{', '.join(each)}."
         ),
         verdict=tuple(verdict),
         sections=tuple(sections),
         provenance=provenance,
         limits=LIMITS[kind] + _COMMON_LIMITS,
+        numbers={"evaluations": {name: j.to_dict() for name, j in each.items()}},
     )
 
 

@@ -10,8 +10,10 @@ from capnet.errors import ProtocolError
 from capnet.evaluation.beat_scores import beat_columns, scored_beats
 from capnet.evaluation.evaluate import Evaluation, MethodScore
 from capnet.evaluation.protocol import check_same_beats
+from capnet.evaluation.refusals import by_reason
 from capnet.evaluation.reports.content import FigureBlock, Report, Section, TableBlock
 from capnet.evaluation.reports.figures import reasons_figure
+from capnet.evaluation.truth import Truth
 from capnet.evaluation.wording import DASH, number, signed
 from capnet.prediction import Prediction, pressures
 from capnet.records import Beats
@@ -28,6 +30,9 @@ _FLUID: Final = (
     "The pressure of the reference is taken as its line shows it: a fluid-filled "
     "catheter that rings or damps is off in systole, and nothing is corrected for it."
 )
+_MOST: Final = 60
+"""Subjects that a table lists one by one."""
+
 _SMALL: Final = 20
 _FEW: Final = (
     "Intervals of a bootstrap over so few people are too narrow: of normal errors of "
@@ -115,13 +120,18 @@ def _by_subject(
         nothing = np.full(len(reference), np.nan)
         found.append((columns.get(column, nothing), scored))
     sign = signed if column.endswith("_error") else number
+    subjects, which = reference.subjects, "held-out subject"
+    if len(subjects) > _MOST:
+        subjects = _largest(*found[-1], reference)
+        last = f"{rows[-1].method} (k = {rows[-1].k})"
+        which += f" (those {_MOST} of {evaluation.subjects} with the largest of {last})"
     cells = []
-    for subject in reference.subjects:
-        mine = reference.subject == subject
-        line = [str(subject), str(int((mine & found[0][1]).sum()))]
-        line.append(number(_mean(truth[mine & reference.accepted]), 0))
+    for subject in subjects:
+        mine = np.flatnonzero(reference.subject == subject)
+        line = [str(subject), str(int(found[0][1][mine].sum()))]
+        line.append(number(_mean(truth[mine[reference.accepted[mine]]]), 0))
         for values, scored in found:
-            known = values[mine & scored]
+            known = values[mine[scored[mine]]]
             known = known[np.isfinite(known)]
             if not len(known):
                 line.append(DASH)
@@ -132,11 +142,22 @@ def _by_subject(
         cells.append(tuple(line))
     heads = ("subject", "beats", "true SBP", *(f"{s.method} (k = {s.k})" for s in rows))
     return TableBlock(
-        f"{what} by held-out subject, mmHg: mean over the beats, and in round brackets "
+        f"{what} by {which}, mmHg: mean over the beats, and in round brackets "
         "where the middle 95 % of the beats lie: a spread, no interval of confidence.",
         heads,
         tuple(cells),
     )
+
+
+def _largest(values: np.ndarray, scored: Flags, reference: Truth) -> np.ndarray:
+    """Return the subjects whose mean is furthest from zero, the furthest first."""
+    names, code = np.unique(reference.subject, return_inverse=True)
+    known = scored & np.isfinite(values)
+    n = len(names)
+    count = np.bincount(code[known], minlength=n)
+    total = np.bincount(code[known], weights=values[known], minlength=n)
+    size = np.abs(total / np.maximum(count, 1))
+    return np.asarray(names[np.argsort(-size, kind="stable")[:_MOST]])
 
 
 def _reference_section(evaluation: Evaluation, notes: ClinicNotes) -> Section:
@@ -308,7 +329,7 @@ def clinic_report(
     first = tables[0]
     good, total = int(first.accepted.sum()), len(first)
     figure = FigureBlock(
-        png=reasons_figure(first),
+        png=reasons_figure(good, by_reason(first.reason, ~first.accepted)),
         caption="How many beats were accepted, and why the others were refused.",
         alt="Bar chart of accepted and refused beats.",
     )

@@ -1,22 +1,29 @@
-"""Figures as PNG bytes: no global state, no window, no file.
-
-Colours are those of Okabe & Ito (2008), told apart by all common kinds of colour
-vision; lines differ in style too.
-"""
+"""Figures of evaluations and of records, as PNG bytes."""
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any, Final
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 
 from capnet.errors import ProtocolError
 from capnet.evaluation.beat_scores import scored_beats
 from capnet.evaluation.evaluate import Evaluation, MethodScore
 from capnet.evaluation.protocol import true_waves
+from capnet.evaluation.reports.drawing import (
+    BLUE,
+    CYCLE,
+    GREEN,
+    GREY,
+    INK,
+    MARKERS,
+    RED,
+    ROLES,
+    STYLES,
+    new_figure,
+    png_of,
+    tidy,
+)
 from capnet.evaluation.truth import Truth, truth_of
 from capnet.evaluation.wording import label, number, signed
 from capnet.metrics import (
@@ -27,8 +34,9 @@ from capnet.metrics import (
     proportional_bias,
     waveform_rmses,
 )
-from capnet.prediction import DISCLAIMER, Prediction, pressures
+from capnet.prediction import Prediction, pressures
 from capnet.records import Beats, Record
+from capnet.types import BeatWaves
 
 __all__ = [
     "bland_altman_figure",
@@ -40,37 +48,24 @@ __all__ = [
     "waveform_figure",
 ]
 
-BLUE, RED, GREEN = "#0072B2", "#D55E00", "#009E73"
-PINK, SKY, ORANGE, GREY = "#CC79A7", "#56B4E9", "#E69F00", "#6e7781"
-INK = "#1b1f24"
-CYCLE: Final = (BLUE, RED, GREEN, PINK, ORANGE, SKY, INK)
-STYLES: Final = ("-", "--", "-.", ":")
-ROLES: Final = {"deep": BLUE, "floor": RED, "control": GREY}
-MARKERS: Final = {"deep": "o", "floor": "s", "control": "^"}
-DPI: Final = 110
 
+_CHUNK: Final = 20_000
+"""Beats whose waves are turned at once: 10 MB each copy."""
 
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-
-
-def _tidy(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(visible=True, color="#e6e9ec", linewidth=0.7)
-    ax.set_axisbelow(True)
-    ax.tick_params(labelsize=9)
-
-
-def _png(figure: Figure) -> bytes:
-    figure.supxlabel(DISCLAIMER, fontsize=8, color=GREY, x=0.01, ha="left")
-    with BytesIO() as buffer:
-        # Without the version in the file, the same numbers give the same bytes.
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-        return buffer.getvalue()
+_CHOSEN: Final = ("best", "median", "worst")
 
 
 def _method(prediction: Prediction | MethodScore) -> str:
     return f"{prediction.method} (k = {prediction.k})"
+
+
+def _wave_scores(said: BeatWaves, true: BeatWaves, rows: np.ndarray) -> np.ndarray:
+    """Return the waveform RMSE of some beats, a chunk at a time. Shape (row,)."""
+    found = [np.zeros(0)]
+    for start in range(0, len(rows), _CHUNK):
+        part = rows[start : start + _CHUNK]
+        found.append(waveform_rmses(said[part], true[part])["wave_rmse"])
+    return np.concatenate(found)
 
 
 def waveform_figure(prediction: Prediction, reference: Beats | Truth) -> bytes:
@@ -97,25 +92,27 @@ def waveform_figure(prediction: Prediction, reference: Beats | Truth) -> bytes:
         )
         raise ProtocolError(msg)
     rows = np.flatnonzero(scored)
-    true, said = true_waves(reference)[rows], prediction.waveform[rows]
-    score = waveform_rmses(said, true)["wave_rmse"]
-    turned = align(said, -lateness(said, true))
+    true, said = true_waves(reference), prediction.waveform
+    score = _wave_scores(said, true, rows)
     order = np.argsort(score, kind="stable")
-    chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
-    figure = _figure(9.6, 3.5)
+    places = [0, len(order) // 2, -1]
+    chosen = rows[order[places]]
+    turned = align(said[chosen], -lateness(said[chosen], true[chosen]))
+    figure = new_figure(9.6, 3.5)
     panels = figure.subplots(1, 3, sharey=True)
-    for ax, (name, i) in zip(panels, chosen.items(), strict=True):
-        beat = rows[i]
+    for i, (ax, name) in enumerate(zip(panels, _CHOSEN, strict=True)):
+        beat = chosen[i]
         time = np.arange(true.shape[1]) / true.shape[1] * reference.duration[beat]
-        ax.plot(time, true[i], color=INK, lw=2, label=reference.reference_type)
+        ax.plot(time, true[beat], color=INK, lw=2, label=reference.reference_type)
         ax.plot(time, turned[i], color=RED, lw=2, ls="--", label="predicted")
-        ax.set_title(f"{name}: RMSE {number(float(score[i]))} mmHg", fontsize=10)
+        rmse = number(float(score[order[places[i]]]))
+        ax.set_title(f"{name}: RMSE {rmse} mmHg", fontsize=10)
         ax.set_xlabel("time since the aortic foot (s)", fontsize=9)
-        _tidy(ax)
+        tidy(ax)
     figure.suptitle(_method(prediction), fontsize=10)
     panels[0].set_ylabel("aortic pressure (mmHg)", fontsize=9)
     panels[0].legend(fontsize=9, frameon=False)
-    return _png(figure)
+    return png_of(figure)
 
 
 def bland_altman_figure(prediction: Prediction, reference: Beats | Truth) -> bytes:
@@ -144,10 +141,12 @@ def bland_altman_figure(prediction: Prediction, reference: Beats | Truth) -> byt
     said = per_subject(prediction.csbp[scored], subject)
     limits = limits_of_agreement(said, true)
     middle = (said + true) / 2
-    figure = _figure(6.6, 4.2)
+    figure = new_figure(6.6, 4.2)
     ax = figure.subplots()
-    size = 26 if len(true) < 200 else 12
-    ax.scatter(middle, said - true, s=size, color=BLUE, alpha=0.55, linewidths=0)
+    # Ten thousand dots are a cloud: small and thin, so that its middle stays visible.
+    size, alpha = (26, 0.55) if len(true) < 200 else (12, 0.45)
+    size, alpha = (4, 0.2) if len(true) > 2000 else (size, alpha)
+    ax.scatter(middle, said - true, s=size, color=BLUE, alpha=alpha, linewidths=0)
     text = {
         limits.bias: f"bias {signed(limits.bias, 1)}",
         limits.high: f"+1.96 SD {signed(limits.high, 1)}",
@@ -169,8 +168,8 @@ def bland_altman_figure(prediction: Prediction, reference: Beats | Truth) -> byt
     ax.set_title(f"{_method(prediction)}, n = {len(true)} subjects{slope}", fontsize=10)
     ax.set_xlabel("mean of predicted and true central SBP (mmHg)", fontsize=9)
     ax.set_ylabel("predicted - true central SBP (mmHg)", fontsize=9)
-    _tidy(ax)
-    return _png(figure)
+    tidy(ax)
+    return png_of(figure)
 
 
 def ranking_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
@@ -194,7 +193,7 @@ def ranking_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
         raise ProtocolError(msg)
     more_is_better = metric.endswith("_r2")
     found.sort(key=lambda pair: (pair[0], pair[1].key), reverse=more_is_better)
-    figure = _figure(7.6, 1.3 + 0.27 * len(found))
+    figure = new_figure(7.6, 1.3 + 0.27 * len(found))
     ax = figure.subplots()
     for row, (value, s) in enumerate(found):
         colour = ROLES[s.role]
@@ -213,9 +212,9 @@ def ranking_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
         f"{evaluation.reference_type}",
         fontsize=10,
     )
-    _tidy(ax)
+    tidy(ax)
     ax.legend(fontsize=9, loc="best", framealpha=0.9)
-    return _png(figure)
+    return png_of(figure)
 
 
 def k_curve_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
@@ -244,7 +243,7 @@ def k_curve_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
         raise ProtocolError(msg)
     ks = sorted({k for points in curves.values() for k, _, _ in points})
     place = {k: i for i, k in enumerate(ks)}
-    figure = _figure(7.6, 4.2)
+    figure = new_figure(7.6, 4.2)
     ax = figure.subplots()
     pick = max if metric.endswith("_r2") else min
     floor = [
@@ -283,9 +282,9 @@ def k_curve_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
     ax.set_xlabel("labelled target subjects, k", fontsize=9)
     ax.set_ylabel(label(metric), fontsize=9)
     ax.set_title(f"calibration: {evaluation.calibration}", fontsize=10)
-    _tidy(ax)
+    tidy(ax)
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    return _png(figure)
+    return png_of(figure)
 
 
 def _floors(evaluation: Evaluation, k: int, metric: str) -> list[float]:
@@ -324,7 +323,7 @@ def strip_figure(record: Record, beats: Beats, *, seconds: float = 12.0) -> byte
     # A beat without a foot has no duration; it lasts until the next one begins.
     following = np.append(beats.time[1:], beats.time[-1] + 1.0) - beats.time
     lengths = np.where(np.isfinite(beats.duration), beats.duration, following)
-    figure = _figure(9.6, 1.0 + 1.6 * len(kinds))
+    figure = new_figure(9.6, 1.0 + 1.6 * len(kinds))
     panels = np.atleast_1d(figure.subplots(len(kinds), 1, sharex=True))
     for ax, kind in zip(panels, kinds, strict=True):
         signal = record.signal(kind)
@@ -332,7 +331,7 @@ def strip_figure(record: Record, beats: Beats, *, seconds: float = 12.0) -> byte
         part = (times >= begin) & (times < begin + seconds)
         ax.plot(times[part], signal.values[part], color=INK, lw=1)
         ax.set_ylabel(f"{names[kind]}\n({signal.unit})", fontsize=9)
-        _tidy(ax)
+        tidy(ax)
         for accepted, colour in ((True, GREEN), (False, RED)):
             rows = (beats.accepted == accepted) & (beats.time >= begin)
             rows &= beats.time < begin + seconds
@@ -352,7 +351,7 @@ def strip_figure(record: Record, beats: Beats, *, seconds: float = 12.0) -> byte
     panels[0].set_title("the record's own signals", fontsize=10, loc="left")
     panels[-1].set_xlim(begin, begin + seconds)
     panels[-1].set_xlabel("time since the start of the record (s)", fontsize=9)
-    return _png(figure)
+    return png_of(figure)
 
 
 def _shade(colour: str) -> dict[str, Any]:
@@ -398,7 +397,7 @@ def time_course_figure(
     if not predictions:
         msg = "no predictions to draw; wanted at least one."
         raise ProtocolError(msg)
-    figure = _figure(9.6, 4.4 + 0.1 * len(predictions))
+    figure = new_figure(9.6, 4.4 + 0.1 * len(predictions))
     ax = figure.subplots()
     own = beats.waves.get("abp")
     if own is not None:
@@ -430,18 +429,19 @@ def time_course_figure(
         )
     ax.set_xlabel("time since the start of the record (s)", fontsize=9)
     ax.set_ylabel("pressure (mmHg)", fontsize=9)
-    _tidy(ax)
+    tidy(ax)
     ax.legend(
         fontsize=8, ncols=2, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0)
     )
-    return _png(figure)
+    return png_of(figure)
 
 
-def reasons_figure(beats: Beats) -> bytes:
+def reasons_figure(accepted: int, refused: Mapping[str, int]) -> bytes:
     """Draw how many beats were accepted, and why the others were refused.
 
     Args:
-        beats: Of one record or more.
+        accepted: Beats that were.
+        refused: Beats that were not, by reason (`capnet.evaluation.refusals`).
 
     Returns:
         A PNG file.
@@ -449,22 +449,19 @@ def reasons_figure(beats: Beats) -> bytes:
     Raises:
         ProtocolError: If there are no beats.
     """
-    if not len(beats):
+    rows = {"accepted": accepted, **refused}
+    if not sum(rows.values()):
         msg = "no beats to count; wanted at least one, accepted or refused."
         raise ProtocolError(msg)
-    names, counts = np.unique(beats.reason[~beats.accepted], return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    rows = [("accepted", int(beats.accepted.sum()))]
-    rows += [(str(names[i]), int(counts[i])) for i in order]
-    figure = _figure(7.6, 1.2 + 0.34 * len(rows))
+    figure = new_figure(7.6, 1.2 + 0.34 * len(rows))
     ax = figure.subplots()
-    colours = [GREEN] + [RED] * (len(rows) - 1)
-    bars = ax.barh([i for i, _ in enumerate(rows)], [n for _, n in rows], color=colours)
-    ax.bar_label(bars, [f" {n}" for _, n in rows], fontsize=9)
-    ax.set_yticks(range(len(rows)), [name for name, _ in rows])
+    colours = [GREEN] + [RED] * len(refused)
+    bars = ax.barh(range(len(rows)), list(rows.values()), color=colours)
+    ax.bar_label(bars, [f" {n}" for n in rows.values()], fontsize=9)
+    ax.set_yticks(range(len(rows)), list(rows))
     ax.invert_yaxis()
     ax.set_xlabel("beats", fontsize=9)
     ax.margins(x=0.1)
-    _tidy(ax)
+    tidy(ax)
     ax.grid(visible=False, axis="y")
-    return _png(figure)
+    return png_of(figure)

@@ -7,6 +7,7 @@ import numpy as np
 
 from capnet.errors import ProtocolError
 from capnet.evaluation.protocol import check_same_beats
+from capnet.evaluation.refusals import by_reason
 from capnet.evaluation.reports.content import FigureBlock, Report, Section, TableBlock
 from capnet.evaluation.reports.figures import (
     reasons_figure,
@@ -170,11 +171,9 @@ def _estimates_section(
 
 
 def _gate_section(record: Record, beats: Beats) -> Section:
-    names, counts = np.unique(beats.reason[~beats.accepted], return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    total = len(beats)
-    rows = [("accepted", int(beats.accepted.sum()))]
-    rows += [(str(names[i]), int(counts[i])) for i in order]
+    accepted, total = int(beats.accepted.sum()), len(beats)
+    refused = by_reason(beats.reason, ~beats.accepted)
+    rows = [("accepted", accepted), *refused.items()]
     cells = tuple((name, str(n), f"{100 * n / total:.1f} %") for name, n in rows)
     table = TableBlock(
         f"What became of the {total} beats.", ("outcome", "beats", "share"), cells
@@ -187,7 +186,7 @@ def _gate_section(record: Record, beats: Beats) -> Section:
             alt="Signal strips with accepted and refused beats marked.",
         ),
         FigureBlock(
-            png=reasons_figure(beats),
+            png=reasons_figure(accepted, refused),
             caption="How many beats were accepted, and why the others were refused.",
             alt="Bar chart of the table above.",
         ),

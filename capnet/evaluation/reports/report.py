@@ -1,6 +1,7 @@
-"""One self-contained HTML file: no request leaves the page."""
+"""One self-contained HTML file, and its twin for programs: no request leaves it."""
 
 import base64
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -15,7 +16,7 @@ from capnet.evaluation.wording import DASH
 from capnet.files import write_atomic
 from capnet.prediction import DISCLAIMER
 
-__all__ = ["MAX_BYTES", "render_report", "write_report"]
+__all__ = ["MAX_BYTES", "render_report", "twin_of", "write_report"]
 
 MAX_BYTES = 5_000_000
 """A report that is larger does not travel by mail."""
@@ -57,7 +58,8 @@ def _flat(entries: Mapping[str, object], prefix: str = "") -> list[tuple[str, st
 def render_report(report: Report) -> str:
     """Lay a report out as one HTML page.
 
-    Images are inline, all text is escaped, nothing is fetched from elsewhere.
+    Images are inline, all text is escaped, nothing is fetched from elsewhere, no script
+    is needed.
 
     Args:
         report: What to say.
@@ -71,19 +73,33 @@ def render_report(report: Report) -> str:
     )
 
 
+def twin_of(path: Path) -> Path:
+    """Return where the JSON twin of a page lies.
+
+    ``report.html`` has ``report.json``; any other page, such as ``case.html``, has
+    ``case.report.json``, so that it takes no other file's place.
+    """
+    name = path.stem if path.stem == "report" else f"{path.stem}.report"
+    return path.with_name(f"{name}.json")
+
+
 def write_report(path: Path | str, report: Report) -> Path:
-    """Write a report so that a reader sees the old page or the new one, never half.
+    """Write a report as a page and, beside it, as JSON (`twin_of`, `report_schema`).
+
+    A reader sees the old file or the new one, never half; the twin is written first,
+    so that a new page always has one.
 
     Args:
         path: Of the HTML file; its folder is made when missing.
         report: What to say.
 
     Returns:
-        The path.
+        The path of the page.
 
     Raises:
         ProtocolError: If the page is larger than `MAX_BYTES`.
     """
+    path = Path(path)
     page = render_report(report).encode("utf-8")
     if len(page) > MAX_BYTES:
         msg = (
@@ -91,4 +107,6 @@ def write_report(path: Path | str, report: Report) -> Path:
             f"{MAX_BYTES / 1e6:g}. Leave out figures."
         )
         raise ProtocolError(msg)
-    return write_atomic(Path(path), page)
+    twin = json.dumps(report.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+    write_atomic(twin_of(path), twin.encode("utf-8"))
+    return write_atomic(path, page)

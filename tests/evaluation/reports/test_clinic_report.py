@@ -3,11 +3,13 @@
 import math
 import re
 
+import numpy as np
 import pytest
 
 from capnet.evaluation import benchmark_report, evaluate, render_report
+from capnet.evaluation.reports import clinic_report as module
 from capnet.evaluation.reports.clinic_report import ClinicNotes, with_clinic
-from tests.evaluation.conftest import make_beats, numbers, waves
+from tests.evaluation.conftest import make_beats, numbers, waves, with_controls
 
 NOTES = ClinicNotes(
     name="here",
@@ -23,6 +25,7 @@ NOTES = ClinicNotes(
 def page(notes, *, people=6):
     beats = make_beats([3] * people)
     rows = [waves(beats, "net", error=2.0), numbers(beats, "minus 8")]
+    rows = with_controls(rows, beats)
     evaluation = evaluate(rows, beats, resamples=100, seed=0)
     plain = benchmark_report({"exact": evaluation}, {})
     text = render_report(with_clinic(plain, evaluation, notes))
@@ -44,3 +47,19 @@ def test_what_changed_is_averaged_over_those_with_a_label():
 @pytest.mark.parametrize(("people", "said"), [(6, True), (19, True), (20, False)])
 def test_intervals_over_few_people_are_said_to_be_too_narrow(people, said):
     assert ("so few people are too narrow" in page(NOTES, people=people)) == said
+
+
+def test_a_large_clinic_lists_those_furthest_off(monkeypatch):
+    beats = make_beats([2] * 6)
+    off = np.repeat([1.0, -9.0, 3.0, 0.0, -5.0, 2.0], 2)
+    net = waves(beats, "net")
+    net = net.replace(csbp=net.csbp + off)
+    rows = with_controls([net, numbers(beats, "minus 8")], beats)
+    evaluation = evaluate(rows, beats, resamples=100)
+    monkeypatch.setattr(module, "_MOST", 3)
+    plain = benchmark_report({"exact": evaluation}, {})
+    report = with_clinic(plain, evaluation, NOTES)
+    table = report.sections[1].tables[0]
+    assert [row[0] for row in table.rows] == ["v001", "v004", "v002"]
+    assert [row[-1].split()[0] for row in table.rows] == ["-9.0", "-5.0", "+3.0"]
+    assert "those 3 of 6 with the largest of net (k = 0)" in table.caption

@@ -38,7 +38,7 @@ def test_all_figures_of_a_record(record, real_beats, real_predictions):
         draw.strip_figure(record, real_beats),
         draw.time_course_figure(real_beats, real_predictions),
         draw.time_course_figure(real_beats.replace(waves={}), named),
-        draw.reasons_figure(real_beats),
+        draw.reasons_figure(34, {"flat PPG": 4, "clipped": 2}),
     ):
         assert png.startswith(PNG)
     assert not _pylab_helpers.Gcf.figs
@@ -68,6 +68,13 @@ def test_refusals(evaluation, beats, real_beats, real_predictions):
     with pytest.raises(ProtocolError, match="has 0 of the channels"):
         draw.strip_figure(other, real_beats)
     with pytest.raises(ProtocolError, match="no beats to count"):
-        draw.reasons_figure(real_beats.take(np.arange(0)))
+        draw.reasons_figure(0, {})
     with pytest.raises(ProtocolError, match="no predictions to draw"):
         draw.time_course_figure(real_beats, [])
+
+
+def test_the_worst_beat_is_found_chunk_by_chunk(evaluation, beats, monkeypatch):
+    net = evaluation.prediction(("net", 10))
+    whole = draw.waveform_figure(net, beats)
+    monkeypatch.setattr(draw, "_CHUNK", 7)
+    assert draw.waveform_figure(net, beats) == whole

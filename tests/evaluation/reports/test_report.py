@@ -76,7 +76,8 @@ def test_the_page_stands_alone(kind, request, tmp_path):
     path = write_report(tmp_path / "new" / "report.html", request.getfixturevalue(kind))
     page = path.read_text("utf-8")
     assert path.stat().st_size < MAX_BYTES
-    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    left = sorted(p.name for p in path.parent.iterdir())
+    assert left == ["report.html", "report.json"]
     words = re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
     assert not re.search(r"(?i)https?:|//[a-z]|url\(|@import|<script|<link", words)
     found = Page(page)
@@ -96,7 +97,9 @@ def test_structure_for_readers_of_all_kinds(kind, request):
     tables = len(found.of("table"))
     assert tables == len(found.of("caption"))
     scroll = [d for d in found.of("div") if d.get("class") == "scroll"]
-    assert tables == len(scroll)
+    assert tables + len(found.of("figure")) == len(scroll)
+    assert all(d["tabindex"] == "0" and d["aria-label"] for d in scroll)
+    assert all(t["scope"] in ("row", "col") for t in found.of("th"))
     assert len(found.of("figure")) == len(found.of("figcaption")) > 0
     ids = [a["id"] for _, a in found.tags if "id" in a]
     assert len(ids) == len(set(ids))
@@ -199,3 +202,8 @@ def test_refusals(evaluation, record, beats, real_beats, real_predictions):
         record_report(record, part, {"radial": real_predictions}, {}, alignment="")
     with pytest.raises(ShapeError, match="row 0 of table 'c' has 1 cells"):
         TableBlock("c", ("a", "b"), (("x",),))
+    with pytest.raises(ShapeError, match="the figure 'c' has no alternative text"):
+        FigureBlock(b"png", "c", " ")
+    inner = Section("b", parts=(Section("c"),))
+    with pytest.raises(ShapeError, match="part 'b' of section 'a' has parts itself"):
+        Section("a", parts=(inner,))

@@ -1,0 +1,438 @@
+"""Circularity: is a "measured" target only a linear filter of its input?
+
+Much of what the literature calls measured central pressure is the output of a device's
+fixed transfer function. An estimator that is judged against it learns that filter and
+nothing about an aorta. The test fits a short filter on a few subjects and asks what it
+leaves over of the others.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from capnet.errors import ProtocolError
+from capnet.evaluation.audits.beat_pairs import Pairs, checked_pairs
+from capnet.evaluation.audits.beat_spectra import BAND, EXTENSIONS, harmonics, lagged
+from capnet.evaluation.audits.published_filters import SITES, published
+from capnet.evaluation.audits.scalar_targets import scalar_fits
+from capnet.evaluation.audits.shared_filter import (
+    FREEDOMS,
+    Fit,
+    Products,
+    fit_common,
+    folds,
+)
+from capnet.types import RawSamples
+
+__all__ = ["Candidate", "Circularity", "circularity"]
+
+FLOOR: Final = 0.2
+"""mmHg that a filter fitted here may leave; see `circularity`."""
+PUBLISHED_FLOOR: Final = 0.125
+"""mmHg for a published filter, which has gain, delay and heart rate of a subject free:
+four of the twelve numbers of a beat."""
+SCALAR_FLOOR: Final = 0.6
+"""mmHg for scalars with a common constant."""
+LINE_FLOOR: Final = 0.25
+"""mmHg for scalars with a gain, which fits a few subjects by chance."""
+_GRANTED: Final = 2.0
+"""Standard errors of the squared score that are granted to the noise."""
+_BLIND: Final = 1.0
+"""mmHg of threshold from which nothing can be told."""
+
+_WINDOWS: Final = (0.15, 0.3, 0.5, 1.0)
+"""Lengths of the filters in beats."""
+_HARMONICS: Final = 24
+_NOISE_FROM: Final = 10
+"""Harmonic above which a smooth pulse leaves little but noise."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One kind of filter, and what it left over.
+
+    Attributes:
+        kind: Which.
+        left: RMS of what was left over of subjects that it was not fitted on, noise
+            and all, in the judged harmonics (of the scalar itself for scalars), mmHg.
+    """
+
+    kind: str
+    left: float
+
+
+@dataclass(frozen=True)
+class Circularity:
+    """Whether a filter that is the same in everybody reproduces the target.
+
+    Attributes:
+        flagged: True: it does, so the target may not be called measured. False: it does
+            not. None: the data cannot tell.
+        score: What the best filter leaves over beyond the target's own noise, mmHg RMS.
+        threshold: At or below which a target is flagged, mmHg; grows with the noise.
+        kind: The filter that came closest.
+        taps: Of it; 0 where nothing was fitted.
+        noise: Of the target as estimated, SD of a sample if it were white, mmHg; NaN
+            for scalars without repeated beats.
+        left: Left over with the noise, mmHg RMS.
+        n_subjects, n_beats: That were used.
+        target: ``wave`` or ``scalar``.
+        candidates: Every kind of filter that was tried, best first.
+        assumed: What had to be taken for granted.
+        seed: Of the draw of subjects, beats and folds.
+    """
+
+    flagged: bool | None
+    score: float
+    threshold: float
+    kind: str
+    taps: int
+    noise: float
+    left: float
+    n_subjects: int
+    n_beats: int
+    target: str
+    candidates: tuple[Candidate, ...]
+    assumed: tuple[str, ...]
+    seed: int
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a sentence or two."""
+        numbers = f"{self.score:.2f} mmHg (threshold {self.threshold:.2f} mmHg)"
+        if self.flagged is None:
+            return (
+                f"Cannot be told: the target's noise ({self.noise:.2f} mmHg) hides "
+                f"differences up to {self.threshold:.2f} mmHg. Bring more subjects, or "
+                "more beats of each, before the target is called measured."
+            )
+        if self.flagged:
+            return (
+                f"Circular: {self.kind} reproduces the target of other subjects to "
+                f"{numbers}. This target may not be called measured: it says nothing "
+                "about the aorta that its input does not say."
+            )
+        return (
+            f"Not circular by this test: the best common filter ({self.kind}) leaves "
+            f"{numbers} of the target of other subjects. That excludes a fixed linear "
+            "filter, not every kind of computation."
+        )
+
+    @property
+    def derivation(self) -> str:
+        """Where the threshold comes from."""
+        return _DERIVATION[self.target]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and words; None where there is no number."""
+        return {
+            "flagged": self.flagged,
+            "score_mmhg": _plain(self.score),
+            "threshold_mmhg": _plain(self.threshold),
+            "kind": self.kind,
+            "taps": self.taps,
+            "noise_mmhg": _plain(self.noise),
+            "left_mmhg": _plain(self.left),
+            "n_subjects": self.n_subjects,
+            "n_beats": self.n_beats,
+            "target": self.target,
+            "candidates": [
+                {"kind": c.kind, "left_mmhg": _plain(c.left)} for c in self.candidates
+            ],
+            "assumed": list(self.assumed),
+            "seed": self.seed,
+            "verdict": self.verdict,
+            "derivation": self.derivation,
+        }
+
+    def __str__(self) -> str:
+        """Verdict, numbers, the best candidates and the derivation."""
+        taps = f", {self.taps} taps" if self.taps else ""
+        lines = [
+            self.verdict,
+            f"  {self.n_subjects} subjects, {self.n_beats} beats{taps}; left over with "
+            f"noise {self.left:.2f} mmHg; seed {self.seed}.",
+            "  tried, with noise, mmHg:",
+            *(f"    {c.left:6.2f}  {c.kind}" for c in self.candidates[:6]),
+            *(f"  assumed: {text}" for text in self.assumed),
+            f"  threshold: {self.derivation}",
+        ]
+        return "\n".join(lines)
+
+
+_DERIVATION: Final[Mapping[str, str]] = {
+    "wave": (
+        f"{FLOOR:g} mmHg ({PUBLISHED_FLOOR:g} for a published filter), in the "
+        f"harmonics 1 to {BAND}, with level, gain and shift of every beat free. It "
+        "lies between what device-like filters leave there without noise (0.05 mmHg) "
+        "and the least that physiology leaves to a filter of four people (virtual "
+        "people of PWDB, carotid to aorta: median 0.45, 5th percentile 0.25 mmHg). "
+        "Two standard errors of the squared score are granted to the noise."
+    ),
+    "scalar": (
+        f"{SCALAR_FLOOR:g} mmHg for a formula and a constant, {LINE_FLOOR:g} mmHg for "
+        "a formula and a line. They lie between formulas read with 0.3 mmHg of noise "
+        "and true aortic SBP of virtual people against the best moving average of "
+        "their brachial wave (PWDB, five people, 5th percentiles 1.1 and 0.3 mmHg). "
+        "The noise of a scalar is not known apart."
+    ),
+}
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+class _Judged(NamedTuple):
+    """A residual without its noise.
+
+    Attributes:
+        square: What is left over beyond the noise, mmHg^2; may be negative.
+        error: Standard error of that.
+        noise: SD of the noise in one harmonic number, mmHg.
+        left: With the noise, mmHg RMS.
+    """
+
+    square: float
+    error: float
+    noise: float
+    left: float
+
+
+def circularity(
+    x: RawSamples,
+    y: RawSamples,
+    *,
+    subject: RawSamples,
+    duration: RawSamples | None = None,
+    sampling_rate: float | None = None,
+    seed: int = 0,
+) -> Circularity:
+    r"""Ask whether one short linear filter makes the target out of the input.
+
+    Filters of 0.15 to 1 beat (periodic beats, or with the beat's ends held, averaged,
+    zero, or continued by its neighbours) are fitted by least squares on up to eight
+    subjects and held against the others, as they are, with a gain of each beat, and
+    with a gain and a small shift. Levels are always free. The published filters of
+    Karamanoglu et al. (1993) are held against the target as they are. Of the filter
+    that leaves least in the harmonics 1 to 6 the score is
+
+    .. math:: S^2 = \overline{|\bar r_s|^2 - v (d / B_s + l_s)}
+
+    with :math:`\bar r_s` the mean residual of the :math:`B_s` beats of subject s,
+    :math:`d` the free numbers of a beat, :math:`l_s` the variance that the filter's own
+    uncertainty adds, and v the variance of the target's noise: from the harmonics above
+    the 10th, or from the scatter of repeated beats, whichever is more. White noise and
+    rounding thus do not hide a device, and do not pass for physiology.
+
+    The target is flagged where :math:`S^2 \le T_0^2 + 2 se(S^2)`. :math:`T_0` is 0.2 mmHg
+    (0.125 for a published filter): devices without noise leave up to 0.05 mmHg by this
+    score, carotid to aorta in virtual people, the least physiological case known, 0.45
+    (median; 5th percentile 0.25) with five subjects, brachial to aorta above 0.6.
+
+    A scalar target (SBP) is held against formulas of the wave: its maximum, its mean,
+    MAP^2 / DBP, maxima of moving averages of all lengths, with a common constant
+    (T_0 0.6 mmHg), a common line (0.25), or, with four beats of everybody, a line of
+    each subject. Carotid SBP itself follows aortic SBP so closely that a few subjects
+    cannot clear a scalar target by it: bring waves.
+
+    Args:
+        x: Peripheral beats, mmHg. Shape (n, time), all resampled to the same number of
+            points, or on a time grid with NaN after the end of each beat. Beats of a
+            subject in the order in which they were recorded.
+        y: Target beats on the same grid, or one number a beat (n,), mmHg.
+        subject: Whose they are. Shape (n,).
+        duration: Of beats that were resampled, s. Shape (n,). Without it a filter in
+            seconds cannot be told from one in points (but for the published ones).
+        sampling_rate: Of a time grid, Hz, where it is known.
+        seed: Of the draw of at most 24 subjects with 8 beats each, and of the folds.
+
+    Raises:
+        ShapeError: If the shapes do not agree, a value is missing within a beat, a beat
+            has fewer than 25 samples, or does not vary.
+        ProtocolError: If there are fewer than 3 subjects or the values cannot be mmHg.
+        ConfigError: If duration or sampling_rate are impossible, or do not go with the
+            grid.
+
+    References:
+        M. Karamanoglu et al. European Heart Journal 14, 160-167 (1993).
+        B. Williams et al. J Am Coll Cardiol 57, 951-961 (2011).
+    """
+    rng = np.random.default_rng(seed)
+    pairs = checked_pairs(
+        x, y, subject, duration=duration, sampling_rate=sampling_rate, rng=rng
+    )
+    if pairs.scalar is not None:
+        return _of_scalars(pairs, pairs.scalar, seed)
+    return _of_waves(pairs, rng, seed)
+
+
+class _Best(NamedTuple):
+    left: float
+    kind: str
+    freedom: str
+    fit: Fit
+    inputs: Float[np.ndarray, "beat number lag"]
+    residual: Float[np.ndarray, "beat number"]
+
+
+def _of_waves(pairs: Pairs, rng: np.random.Generator, seed: int) -> Circularity:
+    waves, who = pairs.waves, pairs.subject
+    split = folds(int(who.max()) + 1, rng)
+    length = float(np.median([len(w) for w in waves]))
+    count = min(_HARMONICS, (min(len(w) for w in waves) - 1) // 2)
+    x = np.stack([harmonics(w, count) for w in waves])
+    y = np.stack([harmonics(w, count) for w in pairs.targets])
+    order = np.tile(np.arange(1, count + 1), 2)
+    reach = int(length / 2)
+    best: list[_Best] = []
+    found = []
+    repeated = bool(np.bincount(who).max() > 1)
+    for extension in EXTENSIONS if repeated else EXTENSIONS[:-1]:
+        wide = lagged(waves, who, reach=reach, extension=extension, count=count)
+        products = Products.of(wide, y, who)
+        for window in _WINDOWS:
+            m = max(2, round(window * length / 2))
+            lags = slice(max(0, reach - m), reach + m + 1)
+            inputs, part = wide[:, :, lags], products.inner(lags)
+            common, gained = (
+                fit_common(part, split, gains=gains, length=length)
+                for gains in (False, True)
+            )
+            for freedom in FREEDOMS:
+                fit = common if freedom == FREEDOMS[0] else gained
+                residual = fit.residual(inputs, y, who, split, freedom=freedom)
+                left = _rms(residual[:, order <= BAND])
+                kind = f"{extension} FIR of {inputs.shape[2]} taps, {freedom}"
+                found.append(Candidate(kind, left))
+                if not best or left < best[0].left:
+                    best = [_Best(left, kind, freedom, fit, inputs, residual)]
+    (winner,) = best
+    judged = _judged(
+        winner.residual,
+        winner.fit.leverage(winner.inputs, who, split),
+        who,
+        order,
+        spent=FREEDOMS.index(winner.freedom),
+    )
+    kind, taps, floor = winner.kind, winner.inputs.shape[2], FLOOR
+    for site in SITES:
+        rest = published(x, y, who, site=site, rate=pairs.rate)
+        other = _judged(
+            rest, np.zeros_like(rest), who, order, spent=2 + (pairs.rate is None)
+        )
+        name = f"published {site} transfer function"
+        found.append(Candidate(name, other.left))
+        near = other.square <= PUBLISHED_FLOOR**2 + _GRANTED * other.error
+        if near and other.square / PUBLISHED_FLOOR**2 < judged.square / floor**2:
+            judged, kind, taps, floor = other, name, 0, PUBLISHED_FLOOR
+    threshold = (floor**2 + _GRANTED * judged.error) ** 0.5
+    score = max(judged.square, 0.0) ** 0.5
+    flagged = bool(score <= threshold)
+    return Circularity(
+        flagged=None if flagged and threshold > _BLIND else flagged,
+        score=score,
+        threshold=threshold,
+        kind=kind,
+        taps=taps,
+        noise=judged.noise * (length / 2) ** 0.5,
+        left=judged.left,
+        n_subjects=int(who.max()) + 1,
+        n_beats=len(waves),
+        target="wave",
+        candidates=tuple(sorted(found, key=lambda c: c.left)),
+        assumed=pairs.assumed,
+        seed=seed,
+    )
+
+
+def _rms(residual: Float[np.ndarray, "beat number"]) -> float:
+    """Of beats, given by their harmonics."""
+    return float(np.sum(residual**2, axis=1).mean() ** 0.5)
+
+
+def _judged(
+    residual: Float[np.ndarray, "beat number"],
+    leverage: Float[np.ndarray, "beat number"],
+    subject: Int[np.ndarray, " beat"],
+    order: Int[np.ndarray, " number"],
+    *,
+    spent: int,
+) -> _Judged:
+    """Take the noise from a residual; see `circularity`."""
+    beats = np.bincount(subject)
+    band = order <= BAND
+    mean = _per_subject(residual, subject)
+    density, told = 0.0, 1
+    for top in (16, int(order.max())):
+        part = (order > _NOISE_FROM) & (order <= top)
+        inflation = float((1.0 + leverage[:, part]).mean())
+        value = float((residual[:, part] ** 2).mean()) / inflation
+        if value > density:
+            density, told = value, len(residual) * int(part.sum())
+    spare = (len(residual) - len(beats)) * int(band.sum())
+    if spare:
+        value = float(((residual - mean[subject])[:, band] ** 2).sum()) / spare
+        if value > density:
+            density, told = value, spare
+    free = int(band.sum()) - spent
+    added = _per_subject(leverage, subject)[:, band].sum(axis=1)
+    noise = density * (free / beats + added)
+    square = float(((mean[:, band] ** 2).sum(axis=1) - noise).mean())
+    own = float(np.sum(2.0 * noise**2 / free)) / len(beats) ** 2
+    error = (own + 2.0 * float(noise.mean()) ** 2 / told) ** 0.5
+    return _Judged(square, error, density**0.5, _rms(residual[:, band]))
+
+
+def _per_subject(
+    values: Float[np.ndarray, "..."], subject: Int[np.ndarray, " beat"]
+) -> Float[np.ndarray, "..."]:
+    """Mean over the beats of each subject; beats are the first axis."""
+    beats = np.bincount(subject)
+    total = np.zeros((len(beats), *values.shape[1:]))
+    np.add.at(total, subject, values)
+    return total / beats.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def _of_scalars(
+    pairs: Pairs, target: Float[np.ndarray, " beat"], seed: int
+) -> Circularity:
+    who = pairs.subject
+    beats = np.bincount(who)
+    found, best = [], None
+    for fit in scalar_fits(pairs.waves, target, who):
+        mean = fit.residual if fit.own else _per_subject(fit.residual, who)
+        noise = 0.0
+        if not fit.own and len(target) > len(beats):
+            inner = np.sum((fit.residual - mean[who]) ** 2)
+            noise = float(inner) / (len(target) - len(beats))
+        square = float(np.mean(mean**2)) - noise * float(np.mean(1.0 / beats))
+        floor = SCALAR_FLOOR if fit.kind.endswith("constant") else LINE_FLOOR
+        left = float(np.mean(fit.residual**2)) ** 0.5
+        found.append(Candidate(fit.kind, left))
+        if best is None or square / floor**2 < best[0] / best[1] ** 2:
+            best = (square, floor, fit.kind, left, noise)
+    if best is None:
+        msg = "no formula of the input varies between its beats; wanted beats that do."
+        raise ProtocolError(msg)
+    square, floor, kind, left, noise = best
+    score = max(square, 0.0) ** 0.5
+    return Circularity(
+        flagged=score <= floor,
+        score=score,
+        threshold=floor,
+        kind=kind,
+        taps=0,
+        noise=noise**0.5 if len(target) > len(beats) else float("nan"),
+        left=left,
+        n_subjects=len(beats),
+        n_beats=len(target),
+        target="scalar",
+        candidates=tuple(sorted(found, key=lambda c: c.left)),
+        assumed=pairs.assumed,
+        seed=seed,
+    )

@@ -1,0 +1,67 @@
+"""Show one person of a run on one page; no diagnosis.
+
+``python experiments/report.py run=<folder of a run> case=<subject>`` leaves case.html
+and case.report.json: waves, estimates with intervals beside the truth where there is
+one, change against measurement error, age and sex centile, whether a new reading is
+due. ``method=`` and ``k=`` choose whose answer.
+"""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from capnet.errors import ConfigError, RecordError
+from capnet.evaluation import write_report
+from capnet.evaluation.audits.trail import TRUTH, load_run
+from capnet.evaluation.cases import case_of, shown_row
+from capnet.evaluation.reports.case_report import case_report
+from capnet.evaluation.truth import Truth
+from capnet.prediction import Prediction
+from capnet.records import Beats
+from experiments.answers import load_answers
+from experiments.door import console, door, folder
+from experiments.results import provenance, sha256
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="report")
+@door
+def main(cfg: DictConfig) -> None:
+    """Load a run, choose a row and a person, write the page."""
+    where = Path(str(cfg.run))
+    if not where.is_dir():
+        msg = f"run is {str(cfg.run)!r}: no such folder. Give that of a run."
+        raise RecordError(msg)
+    predictions, people = asked(where, cfg)
+    k = None if OmegaConf.is_missing(cfg, "k") else int(cfg.k)
+    row = shown_row(predictions, people, method=cfg.method, k=k)
+    case = case_of(row, people, str(cfg.case))
+    files = [p for p in sorted(where.glob("*.parquet")) if p.is_file()]
+    made = provenance(
+        {"case": case.subject, "method": row.method, "k": row.k},
+        {f"{path.name}_sha256": sha256(path) for path in files},
+    )
+    console.print(str(case))
+    print(write_report(folder() / "case.html", case_report(case, made)))
+
+
+def asked(where: Path, cfg: DictConfig) -> tuple[list[Prediction], Beats | Truth]:
+    """Return the answers of a run, and the people, with their truth where it is known.
+
+    Raises:
+        ConfigError: If the run has no such calibration or site.
+        RecordError: If the run left no answers.
+    """
+    if not (where / TRUTH).is_file():
+        return load_answers(where, cfg.site)
+    found = load_run(where)
+    wanted = cfg.calibration
+    if wanted is not None and wanted not in found:
+        msg = f"calibration is {wanted!r}; the run has {', '.join(map(repr, found))}."
+        raise ConfigError(msg)
+    real = (c for c in found if c != "exact")
+    return found[wanted or next(real, next(iter(found)))]
+
+
+if __name__ == "__main__":
+    main()

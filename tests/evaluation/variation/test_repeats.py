@@ -1,0 +1,114 @@
+"""Means over seeds: with the subjects' chance and that of the seeds."""
+
+import json
+
+import numpy as np
+import pytest
+
+from capnet.errors import ProtocolError
+from capnet.evaluation import evaluate
+from capnet.evaluation.reports.strata_section import repeats_section
+from capnet.evaluation.variation.repeats import repeats
+from tests.evaluation.conftest import make_beats, waves, with_controls
+
+
+@pytest.fixture
+def beats():
+    return make_beats([2] * 30)
+
+
+def study(beats, seed, *, error=0.0):
+    rows = [
+        waves(beats, "net", spread=2.0, error=error, seed=seed),
+        waves(beats, "ridge", spread=4.0, role="floor"),
+    ]
+    return evaluate(with_controls(rows, beats), beats, resamples=200)
+
+
+def test_one_repeat_is_the_evaluation_itself(beats):
+    once = study(beats, 1)
+    found = repeats([once])
+    row = found.rows[0]
+    assert row.mean == pytest.approx(once.score("net").values["sbp_rmse"])
+    assert row.interval == pytest.approx(once.score("net").intervals["sbp_rmse"])
+    assert row.spread is None
+    assert "subjects alone" in row.note
+    assert found.rows[-1].p_value is None
+
+
+def test_the_same_three_times_has_no_spread_and_the_same_interval(beats):
+    once = study(beats, 1)
+    row = repeats([once] * 3).rows[0]
+    assert row.spread == pytest.approx(0, abs=1e-12)
+    assert row.interval == pytest.approx(once.score("net").intervals["sbp_rmse"])
+
+
+def test_the_mean_and_the_spread_are_those_of_the_values(beats):
+    done = [study(beats, seed, error=seed / 2) for seed in (1, 2, 3, 4)]
+    row = repeats(done).rows[0]
+    values = [e.score("net").values["sbp_rmse"] for e in done]
+    assert list(row.values) == pytest.approx(values)
+    assert row.mean == pytest.approx(np.mean(values))
+    assert row.spread == pytest.approx(np.std(values, ddof=1))
+    same = repeats([done[1]] * 4).rows[0]
+    width = row.interval.high - row.interval.low
+    assert width > same.interval.high - same.interval.low
+
+
+def test_order_of_the_repeats_does_not_matter(beats):
+    done = [study(beats, seed) for seed in (1, 2, 3)]
+    one, other = repeats(done).rows[0], repeats(done[::-1]).rows[0]
+    assert one.interval == pytest.approx(other.interval)
+
+
+def test_deep_rows_meet_the_best_floor_and_are_corrected(beats):
+    done = [study(beats, seed) for seed in (1, 2, 3)]
+    pair = repeats(done).rows[-1]
+    assert (pair.method, pair.against) == (("net", 0), ("ridge", 0))
+    expected = [
+        e.score("net").values["sbp_rmse"] - e.score("ridge").values["sbp_rmse"]
+        for e in done
+    ]
+    assert list(pair.values) == pytest.approx(expected)
+    assert pair.interval.high < 0
+    assert pair.p_value < 0.05
+    assert pair.p_holm == pair.p_value
+    back = repeats(done, pairs=[("ridge", "net")]).rows[-1]
+    assert back.p_value == pytest.approx(pair.p_value, rel=1e-6)
+    assert back.mean == pytest.approx(-pair.mean)
+
+
+def test_the_p_value_agrees_with_the_interval(beats):
+    for spread in (1.0, 3.0, 4.5, 8.0):
+        done = []
+        for seed in (1, 2, 3):
+            rows = [
+                waves(beats, "a", spread=spread, seed=seed, role="floor"),
+                waves(beats, "b", spread=4.0, seed=9, role="floor"),
+            ]
+            done.append(evaluate(rows, beats, resamples=100))
+        pair = repeats(done, pairs=[("a", "b")]).rows[-1]
+        low, high = pair.interval
+        assert (pair.p_value < 0.05) == (low > 0 or high < 0)
+
+
+def test_strict_json_and_a_section(beats):
+    found = repeats([study(beats, seed) for seed in (1, 2)])
+    told = found.to_dict()
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    section = repeats_section(found)
+    assert len(section.tables) == 2
+    assert "2 times" in section.paragraphs[0]
+    assert "net" in str(found)
+
+
+def test_refusals(beats):
+    with pytest.raises(ProtocolError, match="no evaluations"):
+        repeats([])
+    other = make_beats([2] * 31)
+    with pytest.raises(ProtocolError, match="repeat 1 is of other beats"):
+        repeats([study(beats, 1), study(other, 1)])
+    rows = [waves(beats, "late", spread=1.0, role="floor")]
+    late = evaluate([*study(beats, 1).predictions, *rows], beats, resamples=100)
+    with pytest.raises(ProtocolError, match=r"'late' .* in every repeat"):
+        repeats([late, study(beats, 1)], pairs=[("late", "ridge")])

@@ -132,12 +132,13 @@ def _drawn(rng: np.random.Generator, kind: str, rate: float) -> Filter:
         poles = size * np.exp(1j * angle)
         a = np.real(np.poly(np.concatenate([poles, poles.conj()])))
         return np.array([a.sum()]), a
-    omega = 2 * np.pi * rng.uniform(3, 9)
+    lowest = 5 if kind == "inverse resonance" else 3
+    omega = 2 * np.pi * rng.uniform(lowest, 9)
     damping = rng.uniform(0.2, 0.7)
     b, a = signal.bilinear([omega**2], [1, 2 * damping * omega, omega**2], rate)
     if kind == "resonance":
         return b, a
-    low, under = signal.butter(2, 10, fs=rate)  # its inverse, made proper
+    low, under = signal.butter(2, 8, fs=rate)  # its inverse, made proper
     return np.convolve(a, low) / a.sum(), under
 
 
@@ -167,7 +168,7 @@ def _device(
     kind: str,
     how: str = "periodic",
 ) -> list[np.ndarray]:
-    """Filter beats: in samples of the grid, in seconds, or as a loop over rows would."""
+    """Filter beats: in samples of the grid, in seconds, or row by row."""
     if kind == "inverse GTF":
         return [
             _periodic(w, len(w) / s if grid.points else grid.rate or 1.0, _inverse)

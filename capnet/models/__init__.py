@@ -20,12 +20,23 @@ if TYPE_CHECKING:
         RidgeRefit,
         RidgeShrunk,
     )
+    from capnet.models.doubt import Doubt
     from capnet.models.estimator import Adaptable, Estimator
     from capnet.models.forest import RandomForest
+    from capnet.models.intervals import Intervals
+    from capnet.models.last_cuff import LastCuff
     from capnet.models.limit import CuffLimit, cuff_limit
-    from capnet.models.posterior import CuffPosterior
+    from capnet.models.mean import Mean
+    from capnet.models.posterior import CuffPosterior, ReadingPosterior, cuff_posterior
     from capnet.models.published import gtf, moving_average_csbp
+    from capnet.models.shuffled_labels import ShuffledLabels, exchanged_labels
     from capnet.models.svr import SVR
+    from capnet.models.uncertainty import (
+        Uncertain,
+        Uncertainty,
+        calibrate_intervals,
+        learn_doubt,
+    )
     from capnet.models.zoo import load_model
 
 __all__ = [
@@ -36,19 +47,31 @@ __all__ = [
     "CentralPressureModel",
     "CuffLimit",
     "CuffPosterior",
+    "Doubt",
     "Estimator",
     "FittedGTF",
+    "Intervals",
+    "LastCuff",
+    "Mean",
     "MovingAverage",
     "PeripheralMinusConstant",
     "PublishedGTF",
     "RandomForest",
+    "ReadingPosterior",
     "Ridge",
     "RidgeAffine",
     "RidgeRefit",
     "RidgeShrunk",
+    "ShuffledLabels",
+    "Uncertain",
+    "Uncertainty",
     "anchor_mean",
+    "calibrate_intervals",
     "cuff_limit",
+    "cuff_posterior",
+    "exchanged_labels",
     "gtf",
+    "learn_doubt",
     "load_model",
     "moving_average_csbp",
     "save_model",
@@ -77,6 +100,18 @@ _HOMES = {
     "gtf": "published",
     "load_model": "zoo",
     "moving_average_csbp": "published",
+    "Mean": "mean",
+    "LastCuff": "last_cuff",
+    "ShuffledLabels": "shuffled_labels",
+    "exchanged_labels": "shuffled_labels",
+    "ReadingPosterior": "posterior",
+    "cuff_posterior": "posterior",
+    "Uncertain": "uncertainty",
+    "Uncertainty": "uncertainty",
+    "calibrate_intervals": "uncertainty",
+    "learn_doubt": "uncertainty",
+    "Intervals": "intervals",
+    "Doubt": "doubt",
     "save_model": "checkpoint",
 }
 

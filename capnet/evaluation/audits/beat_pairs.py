@@ -238,4 +238,4 @@ def _resized(wave: np.ndarray, n: int) -> Float[np.ndarray, " time"]:
 def _averaged(wave: np.ndarray, step: int) -> Float[np.ndarray, " time"]:
     """Mean of every so many samples."""
     whole = len(wave) // step * step
-    return wave[:whole].reshape(-1, step).mean(axis=1)
+    return np.asarray(wave[:whole].reshape(-1, step).mean(axis=1))

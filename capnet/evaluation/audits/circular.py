@@ -9,6 +9,7 @@ leaves over of the others.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -41,11 +42,13 @@ LINE_FLOOR: Final = 0.25
 """mmHg for scalars with a gain, which fits a few subjects by chance."""
 _GRANTED: Final = 2.0
 """Standard errors of the squared score that are granted to the noise."""
-_BLIND: Final = 1.0
-"""mmHg of threshold from which nothing can be told."""
+_BLIND: Final = 0.03
+"""Of the target's pulse: a threshold from which nothing can be told."""
 
-_WINDOWS: Final = (0.15, 0.3, 0.5, 1.0)
-"""Lengths of the filters in beats."""
+_WINDOWS: Final = ((0.08, 0.08), (0.15, 0.15), (0.25, 0.25), (0.5, 0.5), (0.1, 1.0))
+"""Beats that a filter looks ahead and back; the last is for what rings."""
+_RIDGES: Final = (1e-6, 1e-4, 1e-3)
+"""What left-out subjects choose from: the more noise, the smoother a filter pays."""
 _HARMONICS: Final = 24
 _NOISE_FROM: Final = 10
 """Harmonic above which a smooth pulse leaves little but noise."""
@@ -214,7 +217,7 @@ def circularity(
 ) -> Circularity:
     r"""Ask whether one short linear filter makes the target out of the input.
 
-    Filters of 0.15 to 1 beat (periodic beats, or with the beat's ends held, averaged,
+    Filters of 0.16 to 1.1 beats (periodic beats, or with the beat's ends held, averaged,
     zero, or continued by its neighbours) are fitted by least squares on up to eight
     subjects and held against the others, as they are, with a gain of each beat, and
     with a gain and a small shift. Levels are always free. The published filters of
@@ -229,8 +232,8 @@ def circularity(
     the 10th, or from the scatter of repeated beats, whichever is more. White noise and
     rounding thus do not hide a device, and do not pass for physiology.
 
-    The target is flagged where :math:`S^2 \le T_0^2 + 2 se(S^2)`. :math:`T_0` is 0.2 mmHg
-    (0.125 for a published filter): devices without noise leave up to 0.05 mmHg by this
+    The target is flagged where :math:`S^2 \le T_0^2 + 2 se(S^2)`. :math:`T_0` is
+    0.2 mmHg (0.125 for a published filter): devices without noise leave up to 0.05 mmHg by this
     score, carotid to aorta in virtual people, the least physiological case known, 0.45
     (median; 5th percentile 0.25) with five subjects, brachial to aorta above 0.6.
 
@@ -288,26 +291,36 @@ def _of_waves(pairs: Pairs, rng: np.random.Generator, seed: int) -> Circularity:
     x = np.stack([harmonics(w, count) for w in waves])
     y = np.stack([harmonics(w, count) for w in pairs.targets])
     order = np.tile(np.arange(1, count + 1), 2)
-    reach = int(length / 2)
+    reach = int(length)
     best: list[_Best] = []
     found = []
     repeated = bool(np.bincount(who).max() > 1)
     for extension in EXTENSIONS if repeated else EXTENSIONS[:-1]:
         wide = lagged(waves, who, reach=reach, extension=extension, count=count)
         products = Products.of(wide, y, who)
-        for window in _WINDOWS:
-            m = max(2, round(window * length / 2))
-            lags = slice(max(0, reach - m), reach + m + 1)
+        for (ahead, back), ridge in product(_WINDOWS, _RIDGES):
+            first, last = -max(1, round(ahead * length)), max(1, int(back * length))
+            lags = slice(reach + first, reach + last + 1)
             inputs, part = wide[:, :, lags], products.inner(lags)
             common, gained = (
-                fit_common(part, split, gains=gains, length=length)
+                fit_common(
+                    part,
+                    split,
+                    lag=np.arange(first, last + 1),
+                    gains=gains,
+                    ridge=ridge,
+                    length=length,
+                )
                 for gains in (False, True)
             )
             for freedom in FREEDOMS:
                 fit = common if freedom == FREEDOMS[0] else gained
                 residual = fit.residual(inputs, y, who, split, freedom=freedom)
                 left = _rms(residual[:, order <= BAND])
-                kind = f"{extension} FIR of {inputs.shape[2]} taps, {freedom}"
+                kind = (
+                    f"{extension} FIR of {inputs.shape[2]} taps (ridge {ridge:.0e}), "
+                    f"{freedom}"
+                )
                 found.append(Candidate(kind, left))
                 if not best or left < best[0].left:
                     best = [_Best(left, kind, freedom, fit, inputs, residual)]
@@ -333,8 +346,9 @@ def _of_waves(pairs: Pairs, rng: np.random.Generator, seed: int) -> Circularity:
     threshold = (floor**2 + _GRANTED * judged.error) ** 0.5
     score = max(judged.square, 0.0) ** 0.5
     flagged = bool(score <= threshold)
+    blind = _BLIND * float(np.median([np.ptp(w) for w in pairs.targets]))
     return Circularity(
-        flagged=None if flagged and threshold > _BLIND else flagged,
+        flagged=None if flagged and threshold > blind else flagged,
         score=score,
         threshold=threshold,
         kind=kind,

@@ -31,7 +31,7 @@ _AORTA_TO: Final[Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
     ),
 }
 _TOP: Final = 9.0  # Hz; nothing is left above
-_RATES: Final = np.geomspace(2 / 3, 3.0, 120)  # Hz: hearts of 40 to 180 bpm
+_RATES: Final = np.geomspace(2 / 3, 3.0, 200)  # Hz: hearts of 40 to 180 bpm
 _SHIFTS: Final = 256  # of a beat
 
 
@@ -77,13 +77,21 @@ def published(
     cross[..., 1 : BAND + 1] = np.conj(answer[..., low]) * second[..., low]
     match = np.fft.irfft(cross, _SHIFTS, axis=2) * (_SHIFTS / 2)
     at = match.argmax(axis=2)
-    best = np.take_along_axis(match, at[..., None], axis=2)[..., 0]
+    before, best, after = (
+        np.take_along_axis(match, (at + step)[..., None] % _SHIFTS, axis=2)[..., 0]
+        for step in (-1, 0, 1)
+    )
+    # the top of the parabola through three values: shifts between the steps
+    bend = np.minimum(before - 2.0 * best + after, -1e-12)
+    part = np.clip(0.5 * (before - after) / bend, -0.5, 0.5)
+    best = best - 0.25 * (before - after) * part
+    shift = (at + part) / _SHIFTS
     explained = best**2 / np.maximum(power, 1e-12)
     total = np.zeros((int(subject.max()) + 1, explained.shape[1]))
     np.add.at(total, subject, explained)
     chosen = total.argmax(axis=1)[subject]
     beat = np.arange(len(x))
     gain = (best / np.maximum(power, 1e-12))[beat, chosen]
-    turn = np.exp(-2j * np.pi * order * at[beat, chosen][:, None] / _SHIFTS)
+    turn = np.exp(-2j * np.pi * order * shift[beat, chosen][:, None])
     left = second[:, 0] - gain[:, None] * answer[beat, chosen] * turn
     return np.concatenate([left.real, left.imag], axis=1)

@@ -17,9 +17,7 @@ its level."""
 
 _ROUNDS: Final = 6
 """Of finding the filter for the gains and the gains for the filter."""
-_RIDGE: Final = 1e-6
-"""Of the mean variance of an input, at lag 0."""
-_FADE: Final = 0.15
+_FADE: Final = 0.3
 """Beats in which the ridge grows e**2-fold with the lag: long filters must earn it."""
 _MOST_TRAINED: Final = 8
 """Subjects that a filter is fitted on: the question is asked of a few."""
@@ -118,7 +116,13 @@ def folds(n: int, rng: np.random.Generator) -> list[Fold]:
 
 
 def fit_common(
-    products: Products, split: Sequence[Fold], *, gains: bool, length: float
+    products: Products,
+    split: Sequence[Fold],
+    *,
+    lag: Int[np.ndarray, " lag"],
+    gains: bool,
+    ridge: float,
+    length: float,
 ) -> Fit:
     r"""Fit a filter on the training subjects of each fold.
 
@@ -126,13 +130,15 @@ def fit_common(
     g in turn, each by least squares; the mean gain is 1.
 
     Args:
-        products: Of lags with 0 in the middle.
+        products: Of the lags of the filter.
         split: Who is tested on whose filter.
+        lag: Samples.
         gains: Whether the training subjects have gains of their own.
+        ridge: Of the mean square of an input, at lag 0.
         length: Of a beat, samples.
     """
     lags = products.cross.shape[1]
-    fade = np.exp(2.0 * np.abs(np.arange(lags) - lags // 2) / (_FADE * length))
+    fade = np.exp(2.0 * np.abs(lag) / (_FADE * length))
     shape = (len(split), lags)
     taps, penalty, normal = np.empty(shape), np.empty(shape), np.empty((*shape, lags))
     for i, (_, train) in enumerate(split):
@@ -144,7 +150,7 @@ def fit_common(
                 gain = cross @ taps[i] / power
                 gain /= gain.mean()
             normal[i] = np.tensordot(gain**2, square, 1)
-            penalty[i] = _RIDGE * np.trace(normal[i]) / lags * fade
+            penalty[i] = ridge * np.trace(normal[i]) / lags * fade
             taps[i] = np.linalg.solve(normal[i] + np.diag(penalty[i]), gain @ cross)
     return Fit(taps, normal, penalty)
 
@@ -163,4 +169,4 @@ def _freed(
     # a wave and its derivative are orthogonal, so one after the other will do
     second = shift_of(answer)
     second = second / np.linalg.norm(second, axis=1, keepdims=True)
-    return left - second * np.sum(second * left, axis=1, keepdims=True)
+    return np.asarray(left - second * np.sum(second * left, axis=1, keepdims=True))

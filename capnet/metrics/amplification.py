@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from capnet.metrics.error import Predicted, Reference, r2
-from capnet.metrics.pair import check_pair
+from capnet.metrics.pair import check_pair, difference
 from capnet.metrics.per_subject import Subjects, per_subject_r2
 
 __all__ = ["amplification", "amplification_r2", "per_subject_amplification_r2"]
@@ -26,8 +26,7 @@ def amplification(brachial_sbp: Brachial, aortic_sbp: Reference) -> np.ndarray:
         >>> amplification(np.array([130.0, 121.0]), np.array([120.0, 118.0]))
         array([10.,  3.])
     """
-    check_pair(brachial_sbp, aortic_sbp)
-    return np.asarray(brachial_sbp - aortic_sbp)
+    return difference(brachial_sbp, aortic_sbp)
 
 
 def amplification_r2(

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from capnet.errors import ShapeError
 from capnet.metrics.error import Predicted, Reference
-from capnet.metrics.pair import check_pair, check_rows
+from capnet.metrics.pair import check_pair, check_rows, difference
 from capnet.metrics.per_subject import Subjects, per_subject
 
 __all__ = ["LEAST_CHANGE", "Tracking", "change_within", "tracking"]
@@ -89,8 +89,7 @@ def tracking(
     check_pair(predicted, reference)
     check_rows(predicted, subject, name="subject")
     if held is not None:
-        check_pair(held, reference)
-        predicted, reference = predicted - held, reference - held
+        predicted, reference = difference(predicted, held), difference(reference, held)
     guess, truth = (change_within(v, subject) for v in (predicted, reference))
     spread = per_subject(truth**2, subject)
     # Rounding of a mean leaves something where nothing changes.

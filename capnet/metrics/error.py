@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from capnet.errors import ShapeError
-from capnet.metrics.pair import check_pair
+from capnet.metrics.pair import alike, difference
 
 __all__ = ["bias", "mae", "r2", "rmse", "sd"]
 
@@ -30,8 +30,7 @@ def bias(predicted: Predicted, reference: Reference) -> float:
         >>> bias(np.array([121.0, 118.0]), np.array([120.0, 120.0]))
         -0.5
     """
-    check_pair(predicted, reference)
-    return float(np.mean(predicted - reference))
+    return float(np.mean(difference(predicted, reference)))
 
 
 def sd(predicted: Predicted, reference: Reference) -> float:
@@ -44,11 +43,11 @@ def sd(predicted: Predicted, reference: Reference) -> float:
     Raises:
         ShapeError: If the arrays do not fit, hold NaN, or have fewer than two values.
     """
-    check_pair(predicted, reference)
-    if len(predicted) < 2:
+    error = difference(predicted, reference)
+    if len(error) < 2:
         msg = "one value has no standard deviation; wanted at least two."
         raise ShapeError(msg)
-    return float(np.std(predicted - reference, ddof=1))
+    return float(np.std(error, ddof=1))
 
 
 def mae(predicted: Predicted, reference: Reference) -> float:
@@ -61,8 +60,7 @@ def mae(predicted: Predicted, reference: Reference) -> float:
     Raises:
         ShapeError: If the arrays do not fit, are empty or hold NaN.
     """
-    check_pair(predicted, reference)
-    return float(np.mean(np.abs(predicted - reference)))
+    return float(np.mean(np.abs(difference(predicted, reference))))
 
 
 def rmse(predicted: Predicted, reference: Reference) -> float:
@@ -79,8 +77,7 @@ def rmse(predicted: Predicted, reference: Reference) -> float:
         >>> rmse(np.array([124.0, 124.0]), np.array([120.0, 128.0]))
         4.0
     """
-    check_pair(predicted, reference)
-    return float(np.sqrt(np.mean((predicted - reference) ** 2)))
+    return float(np.sqrt(np.mean(difference(predicted, reference) ** 2)))
 
 
 def r2(predicted: Predicted, reference: Reference) -> float:
@@ -99,13 +96,13 @@ def r2(predicted: Predicted, reference: Reference) -> float:
         ShapeError: If the arrays do not fit, are empty or hold NaN, or the reference
             is constant, so that there is nothing to explain.
     """
-    check_pair(predicted, reference)
-    if np.ptp(reference) == 0:
+    error = difference(predicted, reference)
+    if alike(reference):
         msg = (
             f"the reference is constant ({reference[0]:g}, n = {len(reference)}); R2 "
             "asks how much of its variation is explained and wants some. Report the "
             "RMSE instead."
         )
         raise ShapeError(msg)
-    unexplained = np.sum((predicted - reference) ** 2)
-    return float(1 - unexplained / np.sum((reference - reference.mean()) ** 2))
+    total = np.var(reference, dtype=np.float64)
+    return float(1 - np.mean(error**2) / total)

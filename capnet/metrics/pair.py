@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from capnet.errors import ShapeError
 
-__all__ = ["check_pair", "check_rows"]
+__all__ = ["alike", "check_pair", "check_rows", "difference"]
 
 Array = Float[np.ndarray, "..."]
 
@@ -62,6 +62,34 @@ def check_pair(predicted: Array, reference: Array) -> None:
                 f"row {row}; wanted finite numbers. Drop refused beats before scoring."
             )
             raise ShapeError(msg)
+
+
+def difference(left: Array, right: Array) -> np.ndarray:
+    """Return left - right in double precision, whatever precision they came in.
+
+    Args:
+        left: E.g. what a method says. Shape (n,) or (beat, 64).
+        right: E.g. what is true, the same shape.
+
+    Raises:
+        ShapeError: As `check_pair`.
+    """
+    check_pair(left, right)
+    return np.subtract(left, right, dtype=np.float64)
+
+
+def alike(values: Array, *parts: Array) -> bool:
+    """Say whether values differ by no more than the rounding of what they came from.
+
+    A constant that was computed, such as 130.1 - 120.1, is one only to rounding; what
+    is divided by its spread would be a huge number instead of a refusal.
+
+    Args:
+        values: Numbers, at least one.
+        parts: What they were computed from, where that is larger than they are.
+    """
+    largest = max(float(np.abs(x).max()) for x in (values, *parts))
+    return float(np.ptp(values)) <= 1e-12 * largest
 
 
 def check_rows(values: Array, rows: np.ndarray, *, name: str) -> None:

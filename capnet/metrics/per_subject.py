@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 
 from capnet.errors import ShapeError
 from capnet.metrics.error import Predicted, Reference
-from capnet.metrics.pair import check_pair, check_rows
+from capnet.metrics.pair import alike, check_pair, check_rows, difference
 
 __all__ = [
     "per_subject",
@@ -63,8 +63,7 @@ def per_subject_bias(
     Raises:
         ShapeError: If the arrays do not fit, are empty or hold NaN.
     """
-    check_pair(predicted, reference)
-    return float(per_subject(predicted - reference, subject).mean())
+    return float(per_subject(difference(predicted, reference), subject).mean())
 
 
 def per_subject_sd(
@@ -81,8 +80,7 @@ def per_subject_sd(
         ShapeError: If the arrays do not fit, are empty or hold NaN, or there is only
             one subject.
     """
-    check_pair(predicted, reference)
-    errors = per_subject(predicted - reference, subject)
+    errors = per_subject(difference(predicted, reference), subject)
     if len(errors) < 2:
         msg = "one subject has no spread between subjects; wanted at least two."
         raise ShapeError(msg)
@@ -102,8 +100,8 @@ def per_subject_mae(
     Raises:
         ShapeError: If the arrays do not fit, are empty or hold NaN.
     """
-    check_pair(predicted, reference)
-    return float(per_subject(np.abs(predicted - reference), subject).mean())
+    error = difference(predicted, reference)
+    return float(per_subject(np.abs(error), subject).mean())
 
 
 def per_subject_rmse(
@@ -119,8 +117,8 @@ def per_subject_rmse(
     Raises:
         ShapeError: If the arrays do not fit, are empty or hold NaN.
     """
-    check_pair(predicted, reference)
-    return float(np.sqrt(per_subject((predicted - reference) ** 2, subject).mean()))
+    error = difference(predicted, reference)
+    return float(np.sqrt(per_subject(error**2, subject).mean()))
 
 
 def per_subject_r2(
@@ -137,15 +135,15 @@ def per_subject_r2(
         ShapeError: If the arrays do not fit, are empty or hold NaN, or the reference
             is constant.
     """
-    check_pair(predicted, reference)
-    if np.ptp(reference) == 0:
+    error = difference(predicted, reference)
+    if alike(reference):
         msg = (
             f"the reference is constant ({reference[0]:g}, n = {len(reference)}); R2 "
             "asks how much of its variation is explained and wants some. Report the "
             "RMSE instead."
         )
         raise ShapeError(msg)
-    centre = per_subject(reference, subject).mean()
+    centre = per_subject(reference, subject).mean()  # double precision from here on
     total = per_subject((reference - centre) ** 2, subject).mean()
-    unexplained = per_subject((predicted - reference) ** 2, subject).mean()
+    unexplained = per_subject(error**2, subject).mean()
     return float(1 - unexplained / total)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from capnet.errors import ShapeError
 from capnet.metrics.error import Predicted, Reference, mae, sd
-from capnet.metrics.pair import check_pair
+from capnet.metrics.pair import check_pair, difference
 from capnet.metrics.per_subject import Subjects, per_subject, per_subject_mae
 
 __all__ = [
@@ -22,8 +22,8 @@ __all__ = [
 Naive = Float[np.ndarray, "naive"]
 
 
-def _ratio(above: float, below: float, *, what: str) -> float:
-    if below == 0:
+def _ratio(above: float, below: float, reference: Reference, *, what: str) -> float:
+    if below <= 1e-12 * float(np.abs(reference).max()):  # nothing but rounding
         msg = f"{what} is 0: there is nothing to divide by. Report the error itself."
         raise ShapeError(msg)
     return above / below
@@ -50,7 +50,10 @@ def mase(predicted: Predicted, reference: Reference, naive: Naive) -> float:
     """
     check_pair(naive, reference)
     return _ratio(
-        mae(predicted, reference), mae(naive, reference), what="the naive error"
+        mae(predicted, reference),
+        mae(naive, reference),
+        reference,
+        what="the naive error",
     )
 
 
@@ -76,6 +79,7 @@ def per_subject_mase(
     return _ratio(
         per_subject_mae(predicted, reference, subject),
         per_subject_mae(naive, reference, subject),
+        reference,
         what="the naive error",
     )
 
@@ -95,7 +99,8 @@ def explained_deviation(predicted: Predicted, reference: Reference) -> float:
             the errors are all the same.
     """
     error = sd(predicted, reference)
-    return _ratio(float(np.std(reference, ddof=1)), error, what="the SD of the error")
+    people = float(np.std(reference, ddof=1, dtype=np.float64))
+    return _ratio(people, error, reference, what="the SD of the error")
 
 
 def per_subject_explained_deviation(
@@ -112,9 +117,10 @@ def per_subject_explained_deviation(
         ShapeError: If the arrays do not fit, are empty or hold NaN, or the errors are
             all the same.
     """
-    check_pair(predicted, reference)
     spread = []
-    for values in (reference, predicted - reference):
+    for values in (reference, difference(predicted, reference)):
         centre = per_subject(values, subject).mean()
-        spread.append(float(per_subject((values - centre) ** 2, subject).mean()))
-    return float(np.sqrt(_ratio(spread[0], spread[1], what="the SD of the error")))
+        spread.append(
+            float(np.sqrt(per_subject((values - centre) ** 2, subject).mean()))
+        )
+    return _ratio(*spread, reference, what="the SD of the error")

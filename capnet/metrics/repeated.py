@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from capnet.errors import ShapeError
 from capnet.metrics.error import Predicted, Reference
-from capnet.metrics.pair import check_pair, check_rows
+from capnet.metrics.pair import check_pair, check_rows, difference
 from capnet.metrics.per_subject import Subjects
 
 __all__ = [
@@ -126,7 +126,7 @@ def limits_of_agreement_repeated(
             two subjects, one of them with several beats.
     """
     groups = _groups(predicted, reference, subject)
-    error = predicted - reference
+    error = difference(predicted, reference)
     bias = float(error.mean())
     within = groups.within(error)
     n, beats = len(groups.size), float(groups.size.sum())
@@ -166,7 +166,7 @@ def limits_of_agreement_replicates(
             two subjects, one of them with several readings.
     """
     groups = _groups(predicted, reference, subject)
-    error = groups.means(predicted - reference)
+    error = groups.means(difference(predicted, reference))
     bias, means = float(error.mean()), float(error.var(ddof=1))
     of_predicted, of_reference = groups.within(predicted), groups.within(reference)
     averaged = 1.0 - float(np.mean(1.0 / groups.size))

@@ -94,7 +94,8 @@ def _read_uncertainty(path: Path) -> Uncertainty:
         return NOTHING
     try:
         return Uncertainty.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:
+        # Whatever stands in it, somebody else may have written.
         msg = (
             f"{path} is damaged or of another format: {error!r}. Restore it, or delete "
             "it to load the model without intervals and doubt."

@@ -70,7 +70,7 @@ class PeripheralMinusConstant(Estimator):
 
     def fit(self, beats: Beats) -> Self:
         """Learn the three constants."""
-        beats = labelled(beats, method=self.name)
+        beats = self.meet(beats)
         weight = subject_weights(beats.subject)
         true, (sbp, dbp) = true_pressures(beats), beats.cuff.T
         lift = np.average(true[:, 2] - dbp, weights=weight)
@@ -107,7 +107,7 @@ class OLS(Estimator):
 
     def fit(self, beats: Beats) -> Self:
         """Learn one coefficient per scalar and output, and an intercept."""
-        beats = labelled(beats, method=self.name)
+        beats = self.meet(beats)
         self._inputs = Inputs.learn(SCALARS, beats)
         weight = np.sqrt(subject_weights(beats.subject))[:, None]
         design, target = self._design(beats), true_pressures(beats)[:, :3]
@@ -156,7 +156,7 @@ class Ridge(Estimator):
             ProtocolError: If there are fewer than two labelled subjects.
             RecordError: If the beats lack what the source reads.
         """
-        beats = labelled(beats, method=self.name)
+        beats = self.meet(beats)
         self._inputs = Inputs.learn(self.source, beats)
         target = np.asarray(beats.reference, dtype=np.float64)
         self._fit = _Linear(np.logspace(-1, 4, 11), method=self.name)
@@ -197,11 +197,13 @@ class RidgeAffine(Adaptable):
         self.name = "ridge + affine"
         self.ridge = ridge or Ridge()
         self.looks_at = self.ridge.looks_at
+        self.met = self.ridge.met
         self.correction = (0.0, 1.0)
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source and forget any correction."""
         self.ridge = Ridge(self.ridge.source).fit(beats)
+        self.met = self.ridge.met
         self.correction, self.k, self.seen = (0.0, 1.0), 0, ""
         return self
 
@@ -215,6 +217,7 @@ class RidgeAffine(Adaptable):
             mean_by_subject(true, beats.subject),
         )
         new.k, new.seen = len(beats.subjects), seen_by(beats.subjects)
+        new.met |= frozenset(beats.subjects.tolist())
         return new
 
     def predict(self, beats: Beats) -> Prediction:
@@ -240,11 +243,13 @@ class RidgeShrunk(Adaptable):
         self.name = "ridge shrunk to source"
         self.ridge = ridge or Ridge()
         self.looks_at = self.ridge.looks_at
+        self.met = self.ridge.met
         self._rest: _Linear | None = None
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source and forget any correction."""
         self.ridge = Ridge(self.ridge.source).fit(beats)
+        self.met = self.ridge.met
         self._rest, self.k, self.seen = None, 0, ""
         return self
 
@@ -262,6 +267,7 @@ class RidgeShrunk(Adaptable):
         new._rest = _Linear(np.logspace(1, 5, 9), method=self.name, scale=scale)
         new._rest.learn(self.ridge.inputs(beats), left, beats.subject)
         new.k, new.seen = len(beats.subjects), seen_by(beats.subjects)
+        new.met |= frozenset(beats.subjects.tolist())
         return new
 
     def predict(self, beats: Beats) -> Prediction:
@@ -287,10 +293,12 @@ class RidgeRefit(Adaptable):
         self.name = "ridge refitted"
         self.ridge = ridge or Ridge()
         self.looks_at = self.ridge.looks_at
+        self.met = self.ridge.met
 
     def fit(self, beats: Beats) -> Self:
         """Learn the ridge on the source."""
         self.ridge = Ridge(self.ridge.source).fit(beats)
+        self.met = self.ridge.met
         self.k, self.seen = 0, ""
         return self
 
@@ -339,7 +347,7 @@ class FittedGTF(Estimator):
 
     def fit(self, beats: Beats) -> Self:
         """Learn the complex gain at 0, 1, ... 10 Hz and the shift of the mean."""
-        beats = labelled(beats, method=self.name)
+        beats = self.meet(beats)
         beats = beats.take(np.isfinite(source_wave(beats, self.source)).all(axis=1))
         if len(beats) == 0:
             msg = f"{self.name!r} was given no beat with a complete {self.source!r}."

@@ -5,8 +5,11 @@ person; people are. One beat of each calibrating subject is therefore drawn (the
 of the constructions of Dunn, Wasserman & Ramdas 2022, "subsampling once"): with n
 subjects the drawn scores and that of a random beat of one more subject are
 exchangeable, and the interval holds that beat with a probability of at least the
-coverage asked for and at most 1 / (n + 1) more, whatever the distribution, the model
-and the number of beats of a person are. The guarantee is marginal: over calibrating
+coverage asked for, whatever the distribution, the model and the number of beats of a
+person are; and at most 1 / (n + 1) more where no two scores are equal and n is no less
+than `needed`. Only beats count that are answered and have a reference, so the random
+beat is one of those; among the people of a group where margins are told apart by group.
+The guarantee is marginal: over calibrating
 subjects, over new subjects and over their beats, not for each person and not for all
 beats of a person at once. Given the calibrating subjects the coverage is itself random,
 Beta(k, n + 1 - k) with k of `rank` (Vovk 2012): with 20 subjects it has a mean of 0.905

@@ -6,11 +6,15 @@ Three things make an answer doubtful, and they multiply:
   logarithm of the SBP error, learnt on people who were not trained on;
 * the beat is unlike those: its Mahalanobis distance beyond what 99 % of them have, and
   what their principal components leave of its pulse;
-* the gate of windows believes neither PPG nor ECG around it (``features["window"]``).
+* the gate of windows does not believe what is around it: ``features["window"]`` is 0.
+  Where nobody judged windows (beats of virtual clinics have no such feature, others may
+  have NaN) nothing is added.
 
 The product ``s`` becomes ``s / (s + s0)``, with the median of the people it was learnt
 on as ``s0``: 0.5 is usual, near 1 is hopeless. A beat without an answer has doubt 1:
-the gate's refusal is the worst doubt. It is a ranking, no probability.
+the gate's refusal is the worst doubt; one that was answered without any pulse has the
+largest below 1. It is a ranking, no probability, learnt under one calibration and
+answered under all, and, unlike intervals, kept by adapted copies of a model.
 """
 
 from collections.abc import Mapping
@@ -20,14 +24,14 @@ from typing import Any, Final, Self
 import numpy as np
 from jaxtyping import Float
 
-from capnet.errors import ProtocolError
+from capnet.errors import ProtocolError, ShapeError
 from capnet.models.estimator import labelled, subject_weights
 from capnet.models.inputs import true_pressures
-from capnet.models.surface import Standard, Surface
-from capnet.models.traits import answer_errors, traits_of
+from capnet.models.surface import Standard, Surface, check_numbers
+from capnet.models.traits import TRAITS, answer_errors, traits_of
 from capnet.prediction import Prediction
 from capnet.records import Beats
-from capnet.types import PerBeat
+from capnet.types import N_POINTS, PerBeat
 
 __all__ = ["Doubt"]
 
@@ -42,6 +46,7 @@ _NOT_BELIEVED: Final = 100.0
 """Factor of a beat whose window the gate does not believe."""
 _LEAST: Final = 50
 """Subjects from whom a doubt can be learnt at all."""
+_LEAST_SCALE: Final = 1e-9
 _MOST: Final = 1e6
 """Largest product; keeps doubts of answers below 1."""
 
@@ -61,6 +66,9 @@ class Doubt:
         usual: Median product over the people.
         subjects: Learnt from.
         calibration: Of their beats.
+
+    Raises:
+        ShapeError: If the parts do not fit, or a number is none.
     """
 
     mean: Float[np.ndarray, " 64"]
@@ -73,14 +81,34 @@ class Doubt:
     subjects: int
     calibration: str
 
+    def __post_init__(self) -> None:
+        parts = len(self.parts)
+        n = len(TRAITS) + parts
+        terms = len(self.surface.coefficients)
+        check_numbers("mean", self.mean, (N_POINTS,))
+        check_numbers("parts", self.parts, (parts, N_POINTS))
+        check_numbers("surface", self.surface.standard.mean, (n,))
+        check_numbers("surface", self.surface.coefficients, (terms, 1))
+        check_numbers("near", self.near.mean, (n,))
+        check_numbers("whitening", self.whitening, (n, n))
+        scales = np.array([*self.far, self.usual])
+        check_numbers("far and usual", scales, (3,), least=_LEAST_SCALE)
+        counted = isinstance(self.subjects, int) and self.subjects >= _LEAST
+        if not counted or not isinstance(self.calibration, str):
+            msg = (
+                f"subjects is {self.subjects!r}, calibration {self.calibration!r}; "
+                f"wanted {_LEAST} or more, and a word."
+            )
+            raise ShapeError(msg)
+
     @classmethod
     def learn(cls, prediction: Prediction, beats: Beats) -> Self:
         """Learn from people whom the estimator has not learnt from.
 
         Args:
             prediction: Of these beats.
-            beats: With a reference; accepted beats with an answer count, a subject
-                once.
+            beats: With a reference; accepted beats with a pulse and an answer count,
+                a subject once.
 
         Raises:
             ProtocolError: If there are fewer than 50 such people.
@@ -88,11 +116,13 @@ class Doubt:
         labelled(beats, method=prediction.method)  # refuses where nothing is known
         true = true_pressures(beats)
         rows = prediction.accepted & np.isfinite(true).all(axis=1)
+        rows &= np.isfinite(beats.ppg).all(axis=1)
         found = len(np.unique(beats.subject[rows]))
         if found < _LEAST:
             msg = (
                 f"a doubt about {prediction.method!r} was to be learnt from {found} "
-                f"subjects with an answer and a reference; wanted {_LEAST} or more."
+                "subjects with a pulse, an answer and a reference; wanted "
+                f"{_LEAST} or more."
             )
             raise ProtocolError(msg)
         error = answer_errors(prediction, true)[rows, :1]
@@ -116,7 +146,7 @@ class Doubt:
         )
         away, left = learnt._distances(numbers, beats.ppg)
         far = (_quantile(away, weight, _USUAL), _quantile(left, weight, _USUAL))
-        found_far = (max(far[0], 1e-9), max(far[1], 1e-9))
+        found_far = (max(far[0], _LEAST_SCALE), max(far[1], _LEAST_SCALE))
         near_by = cls(**{**vars(learnt), "far": found_far})
         product = near_by._product(numbers, beats.ppg)
         return cls(**{**vars(near_by), "usual": _quantile(product, weight, 0.5)})
@@ -138,6 +168,7 @@ class Doubt:
         if "window" in beats.features:
             not_believed = beats.features["window"][rows] == 0
             product = np.where(not_believed, _NOT_BELIEVED * product, product)
+        product = np.where(np.isfinite(ppg).all(axis=1), product, np.inf)
         product = np.minimum(product / self.usual, _MOST)
         answer[rows] = product / (1.0 + product)
         return answer

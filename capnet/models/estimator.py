@@ -19,6 +19,7 @@ __all__ = [
     "fill",
     "fitted",
     "labelled",
+    "learnable",
     "seen_by",
     "subject_weights",
 ]
@@ -34,6 +35,7 @@ class Estimator(ABC):
         role: What its row in a table is: ``floor`` unless a child says otherwise.
         k: Labelled target subjects the method has seen.
         seen: Fingerprint of them (`seen_by`), empty while there are none.
+        met: Names of all whose labels it has learnt from.
         family: What kind of estimator it is, as `capnet.evaluation.floors` asks for it.
         looks_at: Its inputs.
     """
@@ -42,6 +44,7 @@ class Estimator(ABC):
     role: Role = "floor"
     k: int = 0
     seen: str = ""
+    met: frozenset[str] = frozenset()
     family: str = ""
     looks_at: tuple[Input, ...] = ()
 
@@ -63,6 +66,16 @@ class Estimator(ABC):
         Raises:
             ProtocolError: If the estimator was not fitted.
         """
+
+    def meet(self, beats: Beats) -> Beats:
+        """Return the `labelled` beats, and remember whose they are.
+
+        Raises:
+            ProtocolError: If there is no such beat.
+        """
+        beats = labelled(beats, method=self.name)
+        self.met = frozenset(beats.subjects.tolist())
+        return beats
 
     def answer(self, beats: Beats, rows: Flags, values: np.ndarray) -> Prediction:
         """Say the values of some beats and refuse the others, signed with who says it.
@@ -121,7 +134,7 @@ def labelled(beats: Beats, *, method: str) -> Beats:
             "aortic pressure. Fit on a labelled set."
         )
         raise ProtocolError(msg)
-    rows = answerable(beats) & np.isfinite(beats.reference).all(axis=1)
+    rows = learnable(beats)
     if not rows.any():
         msg = (
             f"{method!r} was given {len(beats)} beats, {int(beats.accepted.sum())} "
@@ -130,6 +143,13 @@ def labelled(beats: Beats, *, method: str) -> Beats:
         )
         raise ProtocolError(msg)
     return beats.take(rows)
+
+
+def learnable(beats: Beats) -> Flags:
+    """Tell which beats are `answerable` and have a complete reference. Shape (beat,)."""
+    if beats.reference is None:
+        return np.zeros(len(beats), dtype=np.bool_)
+    return answerable(beats) & np.asarray(np.isfinite(beats.reference).all(axis=1))
 
 
 def fitted(learnt: _Learnt | None, *, method: str) -> _Learnt:

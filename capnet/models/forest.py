@@ -9,7 +9,6 @@ from capnet.models.estimator import (
     Estimator,
     answerable,
     fitted,
-    labelled,
     subject_weights,
 )
 from capnet.models.inputs import Inputs, looks_at, named, true_pressures, with_pp
@@ -61,7 +60,7 @@ class RandomForest(Estimator):
         """
         from sklearn.ensemble import RandomForestRegressor
 
-        beats = thinned(labelled(beats, method=self.name), rows=self.rows)
+        beats = thinned(self.meet(beats), rows=self.rows)
         self._inputs = Inputs.learn(self.source, beats)
         often = len(beats) / len(beats.subjects)
         self._trees = RandomForestRegressor(

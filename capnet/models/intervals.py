@@ -21,12 +21,12 @@ from typing import Any, Final, Literal, Self, get_args
 import numpy as np
 from jaxtyping import Float
 
-from capnet.errors import ConfigError, ProtocolError
+from capnet.errors import ConfigError, ProtocolError, ShapeError
 from capnet.models.conformal import conformal_quantile, drawn_beats, rank
 from capnet.models.estimator import labelled, subject_weights
 from capnet.models.inputs import true_pressures
-from capnet.models.surface import Standard, Surface, terms_of
-from capnet.models.traits import answer_errors, answers, traits_of
+from capnet.models.surface import Standard, Surface, check_numbers, terms_of
+from capnet.models.traits import TRAITS, answer_errors, answers, traits_of
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.types import Calibration, Ends, Labels, ReferenceType
@@ -100,6 +100,10 @@ class Intervals:
         learnt: Subjects from whose errors spread or quantiles were learnt.
         seed: Of halves and drawn beats.
         surface: Of the logarithm of the spread, or of lower, then upper quantiles.
+
+    Raises:
+        ConfigError: If a kind, a grouping or the coverage is impossible.
+        ShapeError: If the parts do not fit, or a margin is none.
     """
 
     kind: Kind
@@ -112,6 +116,45 @@ class Intervals:
     learnt: int
     seed: int
     surface: Surface | None
+
+    def __post_init__(self) -> None:
+        _check_kind(self.kind)
+        rank(1, coverage=self.coverage)  # refuses what is no share
+        for name, found, words in (
+            ("by", self.by, (None, *get_args(Grouping))),
+            ("calibration", self.calibration, get_args(Calibration)),
+            ("reference_type", self.reference_type, get_args(ReferenceType)),
+        ):
+            if found not in words:
+                msg = f"{name} is {found!r}; wanted one of {', '.join(map(str, words))}."
+                raise ConfigError(msg)
+        self._check_margins()
+        outputs = {"absolute": 0, "normalised": 4, "quantiles": 8}[self.kind]
+        if (self.surface is None) != (outputs == 0):
+            msg = f"intervals of kind {self.kind!r} have surface {self.surface!r}."
+            raise ShapeError(msg)
+        if self.surface is not None:
+            terms = len(self.surface.coefficients)
+            check_numbers("mean", self.surface.standard.mean, (len(TRAITS),))
+            check_numbers("surface", self.surface.coefficients, (terms, outputs))
+
+    def _check_margins(self) -> None:
+        groups = set(self.margins)
+        if groups != set(self.subjects) or (self.by is None and groups != {_EVERYBODY}):
+            msg = (
+                f"margins of {sorted(groups)}, subjects of {sorted(self.subjects)}; "
+                f"wanted the same groups, {_EVERYBODY!r} alone without a grouping."
+            )
+            raise ShapeError(msg)
+        counts = (self.learnt, self.seed, *self.subjects.values())
+        if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in counts):
+            msg = f"subjects, learnt and seed are {counts}; wanted counts."
+            raise ShapeError(msg)
+        least = {} if self.kind == "quantiles" else {"least": 0.0}
+        for name, margin in self.margins.items():
+            found = np.asarray(margin, dtype=np.float64)
+            usual = np.where(np.isnan(found) | np.isposinf(found), 0.0, found)
+            check_numbers(f"margins of {name!r}", usual, (4,), **least)
 
     @classmethod
     def learn(
@@ -140,9 +183,7 @@ class Intervals:
             ConfigError: If a kind, a grouping or the coverage is impossible.
         """
         rank(1, coverage=coverage)  # refuses what is no share
-        if kind not in get_args(Kind):
-            msg = f"kind is {kind!r}; wanted one of {', '.join(get_args(Kind))}."
-            raise ConfigError(msg)
+        _check_kind(kind)
         labelled(beats, method=prediction.method)  # refuses where nothing is known
         true = true_pressures(beats)
         rows = prediction.accepted & np.isfinite(true).all(axis=1)
@@ -161,7 +202,8 @@ class Intervals:
             surface = _surface(kind, traits, error, beats, ~calibrating, coverage)
         score = _scores(kind, error, surface, traits)
         group = np.full(len(beats), _EVERYBODY) if by is None else group_of(beats, by)
-        order = (beats.beat, beats.time, beats.cuff[:, 0], beats.cuff_site)
+        # Two observations of one beat differ in nothing but what is said of them.
+        order = (beats.beat, beats.time, beats.cuff[:, 0], beats.cuff_site, *score.T)
         margins, subjects = {}, {}
         for name in np.unique(group[calibrating]).tolist():
             at = np.flatnonzero(calibrating & (group == name))
@@ -240,6 +282,12 @@ class Intervals:
             f"Intervals({self.coverage:.0%}, {self.kind}, calibrating subjects: "
             f"{told}; calibration {self.calibration!r})"
         )
+
+
+def _check_kind(kind: Kind) -> None:
+    if kind not in get_args(Kind):
+        msg = f"kind is {kind!r}; wanted one of {', '.join(get_args(Kind))}."
+        raise ConfigError(msg)
 
 
 def _items(intervals: Intervals) -> list[tuple[str, tuple[float, ...]]]:

@@ -12,9 +12,11 @@ from capnet.records import Beats
 __all__ = ["FORM_FACTOR", "LastCuff"]
 
 FORM_FACTOR: Final = 0.40
-"""Where the mean lies on the way from DBP to SBP in the upper arm (Bos et al. 2007).
+"""Where the mean is taken to lie on the way from DBP to SBP in the upper arm.
 
-Other rules say 1/3 or 0.412; in single people it runs from 0.23 to 0.58.
+One of three fixed rules in use (1/3, 0.40, 0.412), the one in the middle. In single
+people the true factor is 0.42 with an SD of 0.06, from 0.23 to 0.58, so that no rule is
+right for everybody.
 """
 
 
@@ -25,11 +27,6 @@ class LastCuff(Estimator):
     (``beats.features['cuff_map']``), else :math:`DBP + 0.40\,(SBP - DBP)`. Nothing
     is fitted, so that it is the naive predictor of a scaled error and what following a
     person over time has to beat.
-
-    References:
-        W. J. Bos, E. Verrij, H. H. Vincent, B. E. Westerhof, G. Parati, G. A. van
-        Montfrans. How to assess mean blood pressure properly at the brachial artery
-        level. Journal of Hypertension 25, 751-755 (2007).
     """
 
     family = "last cuff"

@@ -43,6 +43,7 @@ class Mean(Estimator):
             )
             raise ProtocolError(msg)
         beats = beats.take(known)
+        self.met = frozenset(beats.subjects.tolist())
         weight = subject_weights(beats.subject)
         self.means = np.average(true_pressures(beats)[:, :3], axis=0, weights=weight)
         return self

@@ -69,7 +69,7 @@ class CuffPosterior(Estimator):
             RecordError: If the true pressures of the arm are not known.
             ProtocolError: If a declared cuff sat at more than one site.
         """
-        beats = labelled(beats, method=self.name)
+        beats = self.meet(beats)
         weight = subject_weights(beats.subject)
         arm, central = arm_pressures(beats), true_pressures(beats)[:, :3]
         mean = np.average(arm, axis=0, weights=weight)
@@ -117,7 +117,7 @@ class ReadingPosterior(Estimator):
 
     def fit(self, beats: Beats) -> Self:
         """Learn means and covariances of readings and central pressures."""
-        beats = labelled(beats, method=self.name)
+        beats = self.meet(beats)
         weight = subject_weights(beats.subject)
         central = true_pressures(beats)[:, :3]
         centre = np.average(beats.cuff, axis=0, weights=weight)

@@ -44,6 +44,7 @@ class ShuffledLabels(Estimator):
             ProtocolError: If fewer than two subjects are labelled.
         """
         self.estimator.fit(exchanged_labels(beats, seed=self.seed))
+        self.met = self.estimator.met
         return self
 
     def predict(self, beats: Beats) -> Prediction:

@@ -7,16 +7,19 @@ from typing import Any, Final, Self
 import numpy as np
 from jaxtyping import Float
 
+from capnet.errors import ShapeError
 from capnet.models.inputs import standard_scale
 from capnet.types import PerBeat
 
-__all__ = ["Standard", "Surface", "terms_of"]
+__all__ = ["Standard", "Surface", "check_numbers", "terms_of"]
 
 _FAR: Final = 4.0
 """Standard deviations beyond which a surface is held where it is: a parabola that was
 fitted within them says nothing outside."""
 _RIDGE: Final = 3e-3
 """Penalty of a squared coefficient, of the mean squared error."""
+_LARGEST: Final = 1e6
+"""Nothing that is learnt of pressures, years and pulses is larger."""
 
 Numbers = Float[np.ndarray, "beat number"]
 Terms = Float[np.ndarray, "beat term"]
@@ -30,10 +33,21 @@ class Standard:
         mean: Shape (number,).
         scale: Infinity where a number is constant: it then says nothing.
             Shape (number,).
+
+    Raises:
+        ShapeError: If a mean is no usual number, or a scale not positive.
     """
 
     mean: Float[np.ndarray, " number"]
     scale: Float[np.ndarray, " number"]
+
+    def __post_init__(self) -> None:
+        check_numbers("mean", self.mean, (len(self.mean),))
+        known = np.where(np.isposinf(self.scale), 1.0, self.scale)
+        check_numbers("scale", known, self.mean.shape, least=0.0)
+        if not (known > 0.0).all():
+            msg = f"scale is {self.scale.min()!r}; wanted positive numbers."
+            raise ShapeError(msg)
 
     @classmethod
     def learn(cls, numbers: Numbers, weight: PerBeat) -> Self:
@@ -69,11 +83,23 @@ class Surface:
         standard: Of the numbers.
         bent: How many of the numbers, the first ones, have squares and products.
         coefficients: Shape (term, output).
+
+    Raises:
+        ShapeError: If the parts do not fit, or a coefficient is no usual number.
     """
 
     standard: Standard
     bent: int
     coefficients: Float[np.ndarray, "term output"]
+
+    def __post_init__(self) -> None:
+        numbers = len(self.standard.mean)
+        if isinstance(self.bent, bool) or self.bent not in range(numbers + 1):
+            msg = f"bent is {self.bent!r}; wanted a number from 0 to {numbers}."
+            raise ShapeError(msg)
+        terms = 1 + numbers + self.bent * (self.bent + 1) // 2
+        outputs = self.coefficients.shape[-1]
+        check_numbers("coefficients", self.coefficients, (terms, outputs))
 
     @classmethod
     def fit(
@@ -127,3 +153,33 @@ def terms_of(standard: Numbers, *, bent: int) -> Terms:
     first, second = np.triu_indices(bent)
     products = held[:, first] * held[:, second]
     return np.concatenate([np.ones((len(held), 1)), held, products], axis=1)
+
+
+def check_numbers(
+    name: str,
+    numbers: np.ndarray,
+    shape: tuple[int, ...],
+    *,
+    least: float = -_LARGEST,
+) -> None:
+    """Refuse what cannot have been learnt: another shape, NaN, infinity, huge numbers.
+
+    Args:
+        name: Of what, for the error message.
+        numbers: To look at.
+        shape: Wanted.
+        least: Smallest number that can be.
+
+    Raises:
+        ShapeError: If they are not such numbers.
+    """
+    if numbers.shape != shape:
+        msg = f"{name} has shape {numbers.shape}; wanted {shape}."
+        raise ShapeError(msg)
+    wrong = ~((numbers >= least) & (numbers <= _LARGEST))
+    if wrong.any():
+        msg = (
+            f"{name} holds {float(numbers[wrong][0])!r}; wanted numbers from "
+            f"{least:g} to {_LARGEST:g}."
+        )
+        raise ShapeError(msg)

@@ -9,7 +9,6 @@ from capnet.models.estimator import (
     Estimator,
     answerable,
     fitted,
-    labelled,
     subject_weights,
 )
 from capnet.models.inputs import (
@@ -65,7 +64,7 @@ class SVR(Estimator):
         """
         from sklearn import svm
 
-        beats = thinned(labelled(beats, method=self.name), rows=self.rows)
+        beats = thinned(self.meet(beats), rows=self.rows)
         self._inputs = Inputs.learn(self.source, beats)
         weight, inputs = subject_weights(beats.subject), self._inputs.of(beats)
         share = weight * len(beats.subjects) / len(beats)  # 1 over a subject's beats

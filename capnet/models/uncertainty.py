@@ -1,14 +1,12 @@
 """Estimators that say how sure they are: intervals and a doubt beside each answer."""
 
-import hashlib
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, Self, runtime_checkable
 
-import numpy as np
-
-from capnet.errors import ProtocolError
+from capnet.errors import ProtocolError, ShapeError
+from capnet.models.acquaintance import met_by
 from capnet.models.doubt import Doubt
 from capnet.models.intervals import Grouping, Intervals, Kind
 from capnet.prediction import Prediction
@@ -29,9 +27,17 @@ __all__ = [
 class Answering(Protocol):
     """Anything that answers beats under a name."""
 
-    name: str
-    role: Role
-    k: int
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+
+    @property
+    def role(self) -> Role:
+        """Deep, floor or control."""
+
+    @property
+    def k(self) -> int:
+        """Labelled target subjects it has seen."""
 
     def predict(self, beats: Beats) -> Prediction:
         """Estimate central pressure of every beat."""
@@ -48,11 +54,23 @@ class Uncertainty:
         of: Fingerprint of the estimator that the intervals were calibrated with; once
             it answers otherwise, they say nothing and are not answered. Empty where
             the estimator cannot change.
+
+    Raises:
+        ShapeError: If two sets are of one calibration, or the fingerprint is no word.
     """
 
     intervals: tuple[Intervals, ...] = ()
     doubt: Doubt | None = None
     of: str = ""
+
+    def __post_init__(self) -> None:
+        told = [i.calibration for i in self.intervals]
+        if len(set(told)) < len(told) or not isinstance(self.of, str):
+            msg = (
+                f"intervals of calibrations {told} and fingerprint {self.of!r}; wanted "
+                "one set a calibration, and a word."
+            )
+            raise ShapeError(msg)
 
     def __bool__(self) -> bool:
         return bool(self.intervals) or self.doubt is not None
@@ -111,7 +129,7 @@ class Uncertainty:
         return cls(
             intervals=tuple(Intervals.from_dict(i) for i in said["intervals"]),
             doubt=None if doubt is None else Doubt.from_dict(doubt),
-            of=str(said["of"]),
+            of=said["of"],
         )
 
 
@@ -143,7 +161,26 @@ class Uncertain:
     def __init__(self, estimator: Answering, uncertainty: Uncertainty) -> None:
         self.estimator = deepcopy(estimator)
         self.uncertainty = uncertainty
-        self.name, self.role, self.k = estimator.name, estimator.role, estimator.k
+
+    @property
+    def name(self) -> str:
+        """Name of the estimator."""
+        return self.estimator.name
+
+    @property
+    def role(self) -> Role:
+        """Role of the estimator."""
+        return self.estimator.role
+
+    @property
+    def k(self) -> int:
+        """Labelled target subjects that the estimator has seen."""
+        return self.estimator.k
+
+    @property
+    def met(self) -> frozenset[str]:
+        """Subjects that the estimator has learnt from, as far as it says so."""
+        return getattr(self.estimator, "met", frozenset())
 
     def fingerprint(self) -> str:
         """Return nothing: the copy cannot change."""
@@ -180,7 +217,8 @@ def calibrate_intervals(
         model: A `CentralPressureModel`, a fitted floor, anything that answers.
         beats: Of people whom the model has not learnt from, with a reference. Their
             calibration is that for which intervals are answered; call again with beats
-            of another one.
+            of another one. Who was learnt from is looked up where it is known
+            (`capnet.models.acquaintance`); elsewhere nobody but you can tell.
         coverage: Share of new subjects whose random beat the interval is to hold.
         kind: ``absolute``, ``normalised`` or ``quantiles``.
         by: Grouping within each group of which the promise holds, None for one.
@@ -190,8 +228,8 @@ def calibrate_intervals(
         A model of the same class where it can keep intervals, else an `Uncertain`.
 
     Raises:
-        ProtocolError: If there is nothing to calibrate on, or the model was adapted
-            with some of these people.
+        ProtocolError: If there is nothing to calibrate on, or the model is known to
+            have met some of these people.
         ConfigError: If a setting is impossible.
     """
     _check_unseen(model, beats)
@@ -218,8 +256,8 @@ def learn_doubt(model: Answering, beats: Beats) -> Any:
         A model of the same class where it can keep a doubt, else an `Uncertain`.
 
     Raises:
-        ProtocolError: If there are too few people, or the model was adapted with some
-            of them.
+        ProtocolError: If there are too few people, or the model is known to have met
+            some of them.
     """
     _check_unseen(model, beats)
     found = Doubt.learn(model.predict(beats), beats)
@@ -229,21 +267,11 @@ def learn_doubt(model: Answering, beats: Beats) -> Any:
 
 
 def _check_unseen(model: Answering, beats: Beats) -> None:
-    info = getattr(model, "info", {})
-    met = set(info.get("adaptation", {}).get("seen", ()))
-    if not met:
-        return
-    names = np.unique(beats.subject).tolist()
-    known = [name for name in names if _fingerprint(str(name)) in met]
+    known = met_by(model, beats)
     if known:
         msg = (
-            f"{model.name!r} (k = {model.k}) was adapted with {len(known)} of the "
-            f"{len(names)} subjects it would be calibrated on, {known[0]!r} among "
-            "them; its errors there are too small. Calibrate on other people."
+            f"{model.name!r} (k = {model.k}) has met {len(known)} of the "
+            f"{len(beats.subjects)} subjects it would be calibrated on, {known[0]!r} "
+            "among them; its errors there are too small. Calibrate on other people."
         )
         raise ProtocolError(msg)
-
-
-def _fingerprint(subject: str) -> str:
-    """Return what an adapted model keeps of a person, 12 hexadecimal digits."""
-    return hashlib.sha256(subject.encode()).hexdigest()[:12]

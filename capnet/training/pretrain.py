@@ -15,7 +15,7 @@ from capnet.errors import ConfigError, ProtocolError
 from capnet.metrics import rmse, waveform_rmse
 from capnet.models.bilstm import BiLSTM
 from capnet.models.central import BeatTensors, CentralPressureModel
-from capnet.models.estimator import answerable
+from capnet.models.estimator import answerable, seen_by
 from capnet.prediction import Prediction
 from capnet.records import Beats
 from capnet.training.fit import fit
@@ -133,6 +133,7 @@ def pretrain(
     fit(task, data, epochs=settings.epochs, progress=progress)
     info: dict[str, Any] = {
         "trained_on": f"{len(training.subjects)} subjects, {len(training)} beats",
+        "learnt_from": seen_by(beats.subjects),
         "reference_type": beats.reference_type,
         "calibration": beats.calibration,
         "seed": seed,

@@ -42,6 +42,8 @@ LINE_FLOOR: Final = 0.25
 """mmHg for scalars with a gain, which fits a few subjects by chance."""
 _GRANTED: Final = 2.0
 """Standard errors of the squared score that are granted to the noise."""
+_PUBLISHED_GRANTED: Final = 1.0
+"""The same for published filters: what is free there follows noise."""
 _BLIND: Final = 0.03
 """Of the target's pulse: a threshold from which nothing can be told."""
 
@@ -171,10 +173,11 @@ _DERIVATION: Final[Mapping[str, str]] = {
     "wave": (
         f"{FLOOR:g} mmHg ({PUBLISHED_FLOOR:g} for a published filter), in the "
         f"harmonics 1 to {BAND}, with level, gain and shift of every beat free. It "
-        "lies between what device-like filters leave there without noise (0.05 mmHg) "
+        "lies between what device-like filters leave there with little noise (0.08 mmHg) "
         "and the least that physiology leaves to a filter of four people (virtual "
-        "people of PWDB, carotid to aorta: median 0.45, 5th percentile 0.25 mmHg). "
-        "Two standard errors of the squared score are granted to the noise."
+        "people of PWDB, carotid to aorta: median 0.4, 5th percentile 0.24 mmHg). "
+        "Two standard errors of the squared score (one for a published filter) are "
+        "granted to the noise."
     ),
     "scalar": (
         f"{SCALAR_FLOOR:g} mmHg for a formula and a constant, {LINE_FLOOR:g} mmHg for "
@@ -217,12 +220,13 @@ def circularity(
 ) -> Circularity:
     r"""Ask whether one short linear filter makes the target out of the input.
 
-    Filters of 0.16 to 1.1 beats (periodic beats, or with the beat's ends held, averaged,
-    zero, or continued by its neighbours) are fitted by least squares on up to eight
-    subjects and held against the others, as they are, with a gain of each beat, and
-    with a gain and a small shift. Levels are always free. The published filters of
-    Karamanoglu et al. (1993) are held against the target as they are. Of the filter
-    that leaves least in the harmonics 1 to 6 the score is
+    Filters of 0.16 to 1.1 beats are fitted by least squares (with three ridges) on up
+    to eight subjects and held against the others: as they are, with a gain of each
+    beat, and with a gain and a small shift; levels are always free. Before and after a
+    beat they meet the same beat again, its ends held, its mean, zero, or its
+    neighbours. The published filters of Karamanoglu et al. (1993) are held against the
+    target, too, with gain and delay free, and the heart rate where it is not known. Of
+    the filter that leaves least in the harmonics 1 to 6 the score is
 
     .. math:: S^2 = \overline{|\bar r_s|^2 - v (d / B_s + l_s)}
 
@@ -233,9 +237,12 @@ def circularity(
     rounding thus do not hide a device, and do not pass for physiology.
 
     The target is flagged where :math:`S^2 \le T_0^2 + 2 se(S^2)`. :math:`T_0` is
-    0.2 mmHg (0.125 for a published filter): devices without noise leave up to 0.05 mmHg by this
-    score, carotid to aorta in virtual people, the least physiological case known, 0.45
-    (median; 5th percentile 0.25) with five subjects, brachial to aorta above 0.6.
+    0.2 mmHg (0.125 for a published filter, with one standard error). Devices with 0.1
+    mmHg of noise leave up to 0.08 mmHg by this score; carotid to aorta in virtual
+    people, the least physiological case known, 0.4 (median; 5th percentile 0.24) with
+    five subjects, brachial to aorta 0.9 (5th percentile 0.55). Noise of 1 mmHg in
+    single beats of five people makes physiology hard to tell from a device: the more
+    noise, the more must be left over to go unflagged. Repeated beats help most.
 
     A scalar target (SBP) is held against formulas of the wave: its maximum, its mean,
     MAP^2 / DBP, maxima of moving averages of all lengths, with a common constant
@@ -340,10 +347,11 @@ def _of_waves(pairs: Pairs, rng: np.random.Generator, seed: int) -> Circularity:
         )
         name = f"published {site} transfer function"
         found.append(Candidate(name, other.left))
-        near = other.square <= PUBLISHED_FLOOR**2 + _GRANTED * other.error
+        near = other.square <= PUBLISHED_FLOOR**2 + _PUBLISHED_GRANTED * other.error
         if near and other.square / PUBLISHED_FLOOR**2 < judged.square / floor**2:
             judged, kind, taps, floor = other, name, 0, PUBLISHED_FLOOR
-    threshold = (floor**2 + _GRANTED * judged.error) ** 0.5
+    granted = _GRANTED if taps else _PUBLISHED_GRANTED
+    threshold = (floor**2 + granted * judged.error) ** 0.5
     score = max(judged.square, 0.0) ** 0.5
     flagged = bool(score <= threshold)
     blind = _BLIND * float(np.median([np.ptp(w) for w in pairs.targets]))

@@ -20,6 +20,8 @@ class TableBlock:
         columns: Heads.
         rows: Cells as text, one for each head; the first of each row is its head.
         emphasis: Rows to set off (positions).
+        folded: Whether a page shows the caption alone until somebody asks for more;
+            print shows everything.
 
     Raises:
         ShapeError: If a row does not have one cell for each head.
@@ -29,6 +31,7 @@ class TableBlock:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     emphasis: tuple[int, ...] = ()
+    folded: bool = False
 
     def __post_init__(self) -> None:
         for position, row in enumerate(self.rows):

@@ -7,19 +7,23 @@ from functools import cache
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
+from typing import Final
 
 from jinja2 import Environment, StrictUndefined, Template
 
 from capnet.errors import ProtocolError
-from capnet.evaluation.reports.content import Report
+from capnet.evaluation.reports.content import Report, TableBlock
 from capnet.evaluation.wording import DASH
 from capnet.files import write_atomic
 from capnet.prediction import DISCLAIMER
 
 __all__ = ["MAX_BYTES", "render_report", "twin_of", "write_report"]
 
-MAX_BYTES = 5_000_000
+MAX_BYTES: Final = 5_000_000
 """A report that is larger does not travel by mail."""
+
+_SHORT: Final = 12
+"""Rows of provenance that stand open; what has more is folded by its first name."""
 
 
 @cache
@@ -55,6 +59,22 @@ def _flat(entries: Mapping[str, object], prefix: str = "") -> list[tuple[str, st
     return rows
 
 
+def _provenance(entries: Mapping[str, object]) -> list[TableBlock]:
+    """Lay out what made a report: what is short in one table, the rest folded."""
+    short: list[tuple[str, str]] = []
+    tables = []
+    for name, value in entries.items():
+        rows = _flat({name: value})
+        if len(rows) <= _SHORT:
+            short += rows
+            continue
+        caption = f"What made this report: {name}"
+        table = TableBlock(caption, ("what", "value"), tuple(rows), folded=True)
+        tables.append(table)
+    first = TableBlock("What made this report", ("what", "value"), tuple(short))
+    return [first, *tables] if short or not tables else tables
+
+
 def render_report(report: Report) -> str:
     """Lay a report out as one HTML page.
 
@@ -67,9 +87,10 @@ def render_report(report: Report) -> str:
     Returns:
         The page.
     """
-    provenance = _flat(report.provenance)
     return _template().render(
-        report=report, provenance=provenance, disclaimer=DISCLAIMER
+        report=report,
+        provenance=_provenance(report.provenance),
+        disclaimer=DISCLAIMER,
     )
 
 

@@ -5,14 +5,14 @@ with all that it was given: predictions, truth, scores, and the page.
 """
 
 import json
-import multiprocessing
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -186,9 +186,13 @@ def _make(subjects: int, waves: bool, page: Path) -> Cost:
 
 
 def _cost(subjects: int, *, waves: bool, page: Path) -> Cost:
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_make, (subjects, waves, page))
+    # A program of its own: multiprocessing would run the harness once more in it.
+    asked = [sys.executable, __file__, str(subjects), "waves" * waves, str(page)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        msg = f"the page of {subjects} subjects was not made: {done.stderr[-2000:]}"
+        raise RuntimeError(msg)
+    return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _opened(page: Path) -> tuple[list[str], list[str]] | None:
@@ -267,3 +271,8 @@ def rows(*, share: float, data: Path | None) -> Iterator[Row]:  # noqa: ARG001
         "0, 0",
         not asked and not said,
     )
+
+
+if __name__ == "__main__":
+    subjects, waves, page = sys.argv[1:]
+    print(json.dumps(asdict(_make(int(subjects), bool(waves), Path(page)))))

@@ -1,9 +1,10 @@
 """Adapt a pretrained model to k labelled people of a target clinic, and judge it.
 
 ``python experiments/adapt.py -m strategy=affine,lora,mmd_lora k=5,10,20 seed=0,1,2``
-reproduces a table. Every run leaves model/, split.json, metrics.json and
-predictions.parquet. Without paths, source, target and model are made once and kept in
-``cache``, by the hash of what they follow from.
+reproduces a table; ``experiments/repeats.py`` averages its runs over the seeds. Every
+run leaves model/, split.json, and what every judged run leaves (report.html,
+metrics.json, predictions.parquet, truth.parquet ...). Without paths, source, target and
+model are made once and kept in ``cache``, by the hash of what they follow from.
 """
 
 import hashlib
@@ -21,7 +22,8 @@ from capnet.models.zoo import load_model
 from capnet.training.pretrain import pretrain
 from experiments import build
 from experiments.door import console, door, folder, plain
-from experiments.results import save_frame, save_json
+from experiments.judging import said
+from experiments.results import leave_benchmark, save_json
 from experiments.stages import (
     adapted,
     check_unseen,
@@ -94,12 +96,21 @@ def main(cfg: DictConfig) -> None:
         seed=cfg.seed,
     )
     out = folder()
-    said = {"pool": split.pool, "unlabelled": split.unlabelled, "test": split.test}
-    who = {name: sorted(map(str, subjects)) for name, subjects in said.items()}
+    groups = {"pool": split.pool, "unlabelled": split.unlabelled, "test": split.test}
+    who = {name: sorted(map(str, subjects)) for name, subjects in groups.items()}
     who["labelled"] = [] if shots.labelled is None else sorted(shots.labelled.subjects)
     save_json(who, out / "split.json")
-    save_json({str(test.calibration): evaluation.to_dict()}, out / "metrics.json")
-    save_frame(evaluation.frame(), out / "predictions.parquet")
+    leave_benchmark(
+        {test.calibration: evaluation},
+        out,
+        config=plain(cfg),
+        notes={"adaptation": {name: said(m) for name, m in models.items()}},
+        inputs={
+            "model": model_path,
+            "source_beats": source_path,
+            "target_beats": target_path,
+        },
+    )
     print_evaluation(evaluation, console)
     print(save_model(models[kind["kind"]], out / "model"))
 

@@ -28,7 +28,8 @@ import capnet
 from capnet.data.openings import check_unopened, log_opening
 from capnet.data.stores.table import save_beats
 from capnet.errors import ConfigError, ProtocolError, RecordError
-from capnet.evaluation import Evaluation, benchmark_report, write_report
+from capnet.evaluation import benchmark_report, repeats, shift_table, write_report
+from capnet.evaluation.judgement import Judgement, judge_evaluation
 from capnet.evaluation.statistics.bootstrap import draw_subjects
 from capnet.files import write_atomic
 from capnet.hemodynamics import Clinic
@@ -37,7 +38,15 @@ from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER
 from capnet.types import Calibration
 from experiments import build
-from experiments.contest import Bar, Judged, bars, by_labels, contest, limit
+from experiments.contest import (
+    Bar,
+    Judged,
+    bars,
+    by_draw,
+    by_labels,
+    contest,
+    limit,
+)
 from experiments.domains import (
     FORMAT,
     Source,
@@ -258,10 +267,19 @@ def _leave(
         of = {c: j for (n, c), j in results.items() if n == name}
         marks = {c: limits[name, c] for c in of}
         shift_figure(name, of, marks).savefig(out / f"shift_{name}.png", dpi=130)
-    shown: dict[str, Evaluation] = {
-        c: j.away for (n, c), j in results.items() if n == _reported(targets)
+    shown: dict[str, Judgement] = {
+        c: _closely(j) for (n, c), j in results.items() if n == _reported(targets)
     }
     return write_report(out / "report.html", benchmark_report(shown, made))
+
+
+def _closely(judged: Judged) -> Judgement:
+    """Put home beside away, and what k labels give over the draws of them."""
+    away = judged.away
+    draws = by_draw(judged.few, resamples=away.resamples)
+    return judge_evaluation(
+        away, shift=shift_table(judged.home, away), repeats=repeats(draws)
+    )
 
 
 def _reported(targets: Sequence[Target]) -> str:

@@ -46,7 +46,8 @@ _DOUBTED: Final = 50
 _PEOPLE: Final = (
     "Target: the held-out people, inputs alone. Source: as many of the virtual people "
     "learnt from, drawn by how much they resemble the target in heart rate, age and "
-    "cuff, as the adaptation weights them. One beat of each."
+    "cuff, as the adaptation weights them (weights worth {effective:.0f} people). One "
+    "beat of each."
 )
 
 
@@ -123,15 +124,16 @@ def aligned(
     rng = np.random.default_rng(seed)
     n = min(_SHOWN, len(source), len(target))
     target = target.take(np.sort(rng.choice(len(target), n, replace=False)))
-    weights = prior_weights(source, target).values + np.finfo(float).tiny
+    weights = prior_weights(source, target)
+    likely = np.log(weights.values + np.finfo(float).tiny)
     # The largest of log weight + Gumbel noise: a weighted draw without replacement.
-    order = np.argsort(-(np.log(weights) + rng.gumbel(size=len(source))))
+    order = np.argsort(-(likely + rng.gumbel(size=len(source))))
     source = source.take(np.sort(order[:n]))
     return domain_alignment(
         (_features(before, source), _features(before, target)),
         (_features(after, source), _features(after, target)),
         names=(before.name, f"{after.name}, k = {after.k}"),
-        people=_PEOPLE,
+        people=_PEOPLE.format(effective=weights.effective),
         seed=seed,
     )
 

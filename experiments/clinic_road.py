@@ -32,7 +32,7 @@ from capnet.evaluation.reports.clinic_report import (
 )
 from capnet.evaluation.statistics.bootstrap import MIN_SUBJECTS, draw_subjects
 from capnet.export import export_folder
-from capnet.files import write_atomic
+from capnet.files import sha256_of, write_atomic
 from capnet.models.central import CentralPressureModel
 from capnet.models.checkpoint import save_model
 from capnet.models.estimator import answerable
@@ -56,7 +56,6 @@ from experiments.results import (
     provenance,
     save_frame,
     save_json,
-    sha256,
 )
 from experiments.stages import floors
 
@@ -289,7 +288,7 @@ def _judged(
 def _digest(root: Path) -> str:
     """Return one hash of all files of the clinic; their names may tell who it was."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
-    found = sorted(sha256(path) for path in files)
+    found = sorted(map(sha256_of, files))
     return hashlib.sha256("".join(found).encode()).hexdigest()
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "Bar",
     "Judged",
     "bars",
+    "by_draw",
     "by_labels",
     "contest",
     "limit",
@@ -271,6 +272,26 @@ def by_labels(few: Evaluation) -> pd.DataFrame:
     found = mean.join(spread, rsuffix="_sd").reset_index()
     found.insert(2, "draws", each.size().to_numpy())
     return found
+
+
+def by_draw(few: Evaluation, *, resamples: int) -> list[Evaluation]:
+    """Judge each draw of labels as a repeat of the same study.
+
+    Args:
+        few: One row a method, k and draw.
+        resamples: Of the subject bootstrap.
+
+    Returns:
+        One evaluation a draw, of the same methods and people.
+    """
+    rows: dict[str, list[Prediction]] = {}
+    for row in few.predictions:
+        method, draw = row.method.rsplit(_DRAW, maxsplit=1)
+        rows.setdefault(draw, []).append(row.replace(method=method))
+    return [
+        evaluate(each, few.reference, resamples=resamples, seed=few.seed)
+        for each in rows.values()
+    ]
 
 
 _SHOWN: Final = ("wave_rmse", "sbp_rmse", "amplification_r2")

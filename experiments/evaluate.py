@@ -15,12 +15,14 @@ The first two leave report.html with report.json, metrics.json, predictions.parq
 truth.parquet, and print where the report is.
 """
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import hydra
+import numpy as np
 from omegaconf import DictConfig
 
 from capnet.data.stores.table import load_beats
@@ -38,12 +40,24 @@ from experiments.results import leave_benchmark
 from experiments.stages import check_unseen, floors, shots_of, shuffled, split_of
 from experiments.verifying import FLAG, verify
 
+_TABLES: Final = ("predictions", "reference", "train", "labelled")
+
 
 def main() -> None:
     """Judge, or verify what was judged."""
     if FLAG in sys.argv[1:]:
         sys.exit(verify(sys.argv[1:]))
+    sys.argv[1:] = [_quoted(word) for word in sys.argv[1:]]
     judge()
+
+
+def _quoted(word: str) -> str:
+    """Put the path of a table in quotes: the grammar of hydra knows no brackets."""
+    key, _, path = word.partition("=")
+    if key not in _TABLES or re.fullmatch(r"null|'.*'|\".*\"|[\w./:~-]*", path):
+        return word
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", path)
+    return f"{key}='{escaped}'"
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="evaluate")
@@ -107,9 +121,7 @@ def _models(
 def _tables(settings: Mapping[str, Any]) -> tuple[Judgement, dict[str, str]]:
     """Read predictions, reference, and whom floors may learn from."""
     paths = {
-        name: str(settings[name])
-        for name in ("predictions", "reference", "train", "labelled")
-        if settings[name] is not None
+        name: str(settings[name]) for name in _TABLES if settings[name] is not None
     }
     if settings["models"]:
         msg = "both models= and predictions= were given; give one of them."
@@ -147,13 +159,21 @@ def _truth(path: str, settings: Mapping[str, Any]) -> Truth:
 
 
 def _together(rows: list[Prediction], made: list[Prediction]) -> list[Prediction]:
-    """Put floors made here before the rows that were brought; no name twice."""
+    """Put floors made here before the rows that were brought; none, no name twice."""
     taken = {(p.method, p.k) for p in rows}
     own = [
         p.replace(method=f"{p.method}, made here") if (p.method, p.k) in taken else p
         for p in made
+        if not any(_same(p, row) for row in rows)
     ]
     return [*own, *rows]
+
+
+def _same(made: Prediction, row: Prediction) -> bool:
+    """Say whether a row that was brought is the floor that was made."""
+    keys = [(p.family, p.k, p.role, p.inputs) for p in (made, row)]
+    numbers = [(p.csbp, p.cdbp, p.cmap) for p in (made, row)]
+    return keys[0] == keys[1] and np.allclose(*numbers, atol=1e-6, equal_nan=True)
 
 
 if __name__ == "__main__":

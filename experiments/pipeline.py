@@ -32,12 +32,14 @@ from capnet.export import export_folder
 from capnet.hemodynamics import Clinic, Visit
 from capnet.models.central import CentralPressureModel
 from capnet.models.checkpoint import save_model
+from capnet.models.conformal import needed
 from capnet.records import Beats
 from capnet.training.pretrain import pretrain
 from capnet.types import Calibration
 from experiments import build
 from experiments.beside import aligned, at_home, audited, with_intervals
 from experiments.clinic_road import clinic_road
+from experiments.domains import check_apart
 from experiments.door import console, door, folder, plain
 from experiments.judging import Judged, budget, judge, said, worse_cuff
 from experiments.real import matching, real_record
@@ -51,6 +53,9 @@ _APART: Final = 500_000
 
 _HOME: Final = 0.2
 """Share of those on whom intervals are only measured."""
+
+_LEAST_HOME: Final = 5
+"""People on whom intervals can be measured."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +96,7 @@ class Source:
 
     @cached_property
     def _others(self) -> tuple[Clinic, Visit]:
-        clinic = replace(
-            self.clinic,
-            name=f"{self.clinic.name}-apart",
-            n=self.cfg.intervals.people,
-            seed=self.clinic.seed + _APART,
-        )
+        clinic = _apart(self.clinic, self.cfg)
         return clinic, people(clinic, show=self.cfg.progress)
 
     def model(self, beats: Beats) -> CentralPressureModel:
@@ -112,6 +112,24 @@ class Source:
         return model
 
 
+def _apart(clinic: Clinic, cfg: DictConfig) -> Clinic:
+    """Return a clinic like the source, of other people.
+
+    Raises:
+        ConfigError: If they are too few for intervals of the coverage asked for.
+    """
+    coverage = cfg.intervals.coverage
+    build.check_number(coverage, float, where="intervals.coverage")
+    if not 0 < coverage < 1:
+        msg = f"intervals.coverage is {coverage}; wanted a share between 0 and 1."
+        raise ConfigError(msg)
+    # A few of those drawn are no plausible people.
+    least = max(needed(coverage) / (1 - _HOME), _LEAST_HOME / _HOME)
+    n = build.whole(cfg.intervals.people, least=round(least), where="intervals.people")
+    name, seed = f"{clinic.name}-apart", clinic.seed + _APART
+    return replace(clinic, name=name, n=n, seed=seed)
+
+
 def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
     """Run the road on virtual people, where every error is known.
 
@@ -125,7 +143,8 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
             "model; leave it out, or give a record: data=wfdb data.record=<path>."
         )
         raise ConfigError(msg)
-    target = build.clinic(plain(cfg.target))
+    target, own = (build.clinic(plain(c)) for c in (cfg.target, cfg.source))
+    check_apart([own, _apart(own, cfg), target])
     chosen = cfg.export.strategy, cfg.export.calibration
     if chosen[0] not in cfg.strategies or chosen[1] not in cfg.calibrations:
         msg = (
@@ -154,7 +173,8 @@ def benchmark(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         judged[c] = judge(cfg, beats, model, clinic, split, k=cfg.k, finished=finished)
         test = clinic.of(split.test)
         # Pulses and people are the same under every calibration.
-        leakage = leakage or audited(beats, clinic, split)
+        if leakage is None:
+            leakage = audited(beats, clinic, split)
         judgements[c] = judge_evaluation(
             judged[c].evaluation,
             leakage=leakage,
@@ -211,6 +231,7 @@ def main(cfg: DictConfig) -> None:
     """Walk the whole road."""
     begun = time.monotonic()
     clinic = build.clinic(plain(cfg.source))
+    _apart(clinic, cfg)  # refuses what would fail after an hour's work
     build.pretraining(plain(cfg.pretraining.settings))
     source = partial(_simulated, clinic, cfg)
     roads = {"virtual": benchmark, "wfdb": real_record, "clinic": clinic_road}

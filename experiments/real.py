@@ -31,7 +31,7 @@ from experiments import build
 from experiments.answers import leave_answers
 from experiments.beside import with_intervals
 from experiments.door import console, folder, plain
-from experiments.judging import Finish, Source
+from experiments.judging import Finish, Source, said
 from experiments.results import provenance, save_frame, save_json
 
 __all__ = ["estimates", "matching", "pretrained", "real_record"]
@@ -187,7 +187,7 @@ def real_record(cfg: DictConfig, source: Callable[[], Source]) -> Path:
             "record": record.source,
             "files": dict(record.files),
             "arterial line": verdict or "accepted",
-            "adaptation": {k: v for k, v in adaptation.items() if k != "seen"},
+            "adaptation": said(exported),
         },
     )
     counts = {

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from capnet.adaptation.strategies import Shots
-from capnet.data.splits import FewShotSplit, few_shot_split, fingerprints
+from capnet.data.splits import FewShotSplit, few_shot_split
 from capnet.errors import ConfigError, ProtocolError
 from capnet.hemodynamics import Clinic, Visit
+from capnet.models.acquaintance import met_by
 from capnet.models.central import CentralPressureModel
 from capnet.models.classical import (
     OLS,
@@ -223,16 +224,15 @@ _CONTROL = "MMD + LoRA + replay, lambda = 0"
 
 
 def check_unseen(model: CentralPressureModel, test: Beats) -> None:
-    """Refuse to test a model on people it was adapted to.
+    """Refuse to test a model on people whom it is known to have met.
 
     Raises:
         ProtocolError: If it has met one of them, with or without a label.
     """
-    met = set(model.info.get("adaptation", {}).get("seen", ()))
-    known = [str(s) for s in test.subjects if fingerprints(np.array([s]))[0] in met]
+    known = met_by(model, test)
     if known:
         msg = (
-            f"{model.name!r} (k = {model.k}) was adapted to {len(known)} of the "
+            f"{model.name!r} (k = {model.k}) has met {len(known)} of the "
             f"{len(test.subjects)} subjects it would be tested on, {known[0]!r} among "
             "them. Evaluate with the split that adapt.py used (split.*)."
         )

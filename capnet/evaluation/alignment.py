@@ -4,6 +4,9 @@ The number is the squared maximum mean discrepancy (Gretton et al. 2012, JMLR 13
 eq. 3, unbiased) with the average of five Gaussian kernels whose widths are octaves
 around the median squared distance of the pooled sample. What it would be if the labels
 "source" and "target" meant nothing is found by exchanging them.
+
+The widths are those of each network's own features. With shared ones a network whose
+features shrink would seem to bring the domains together.
 """
 
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from capnet.errors import ConfigError, ShapeError
+from capnet.evaluation.wording import p_value
 
 __all__ = ["DomainAlignment", "DomainView", "domain_alignment", "kernel_mmd"]
 
@@ -98,7 +102,7 @@ class DomainAlignment:
     def __str__(self) -> str:
         parts = [
             f"{when} ({view.name}): squared MMD {view.mmd:.4f}, by chance up to "
-            f"{view.by_chance:.4f}, p = {view.p_value:.3f}"
+            f"{view.by_chance:.4f}, {p_value(view.p_value)}"
             for when, view in (("before", self.before), ("after", self.after))
         ]
         return "; ".join(parts)

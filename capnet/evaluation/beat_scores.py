@@ -12,7 +12,7 @@ import numpy as np
 
 from capnet.errors import ProtocolError
 from capnet.evaluation.truth import Truth
-from capnet.metrics.waveform import align, foot_lateness, lateness
+from capnet.metrics.waveform import score_waves
 from capnet.prediction import Prediction
 from capnet.types import Flags, PerBeat
 
@@ -126,10 +126,6 @@ def _blocks(rows: np.ndarray) -> Iterator[slice]:
         yield slice(start, start + _BLOCK)
 
 
-def _rmses(error: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sqrt(np.mean(error**2, axis=1)))
-
-
 def wave_columns(prediction: Prediction, reference: Truth, scored: Flags) -> Columns:
     """Return the scores of the waves of the scored beats alone.
 
@@ -156,16 +152,12 @@ def wave_columns(prediction: Prediction, reference: Truth, scored: Flags) -> Col
         return {}
     found = {name: np.empty(len(rows)) for name in _OF_WAVES}
     for block in _blocks(rows):
-        p = wave[rows[block]].astype(np.float64)
-        r = waves[rows[block]].astype(np.float64)
-        late = lateness(p, r)
-        error = p - align(r, late)
-        length = reference.duration[rows[block]] * 1e3 / p.shape[1]
-        found["wave_rmse"][block] = _rmses(error)
-        found["wave_rmse_unaligned"][block] = _rmses(p - r)
-        found["wave_rmse_foot"][block] = _rmses(p - align(r, foot_lateness(p, r)))
-        found["shape_rmse"][block] = _rmses(error - error.mean(axis=1, keepdims=True))
-        found["timing_ms"][block] = np.abs(late) * length
+        each = score_waves(wave[rows[block]], waves[rows[block]])
+        # ms a point
+        length = reference.duration[rows[block]] * 1e3 / wave.shape[1]
+        each["timing_ms"] = np.abs(each["lateness"]) * length
+        for name in _OF_WAVES:
+            found[name][block] = each[name]
     if not np.isfinite(found["timing_ms"]).all():
         del found["timing_ms"]  # nobody knows how long some of the beats last
     return found

@@ -5,7 +5,7 @@ makes no diagnosis.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -15,18 +15,13 @@ from capnet.evaluation.beat_scores import PRESSURES
 from capnet.evaluation.centiles import Centile, centile
 from capnet.evaluation.changes import (
     Change,
-    MeasurementError,
+    change_error,
     change_of,
-    measurement_error,
 )
 from capnet.evaluation.evaluate import Evaluation, MethodKey
 from capnet.evaluation.judgement import Judgement
 from capnet.evaluation.protocol import check_same_beats
-from capnet.evaluation.readings import (
-    Recalibration,
-    reading_start,
-    recalibration_due,
-)
+from capnet.evaluation.readings import Recalibration, recalibration_due
 from capnet.evaluation.truth import Truth
 from capnet.metrics import per_subject
 from capnet.prediction import DISCLAIMER, Prediction, pressures
@@ -334,9 +329,7 @@ def case_of(prediction: Prediction, people: Beats | Truth, subject: str) -> Case
     truth = _true(people)
     mine = _Mine(prediction, people, rows, answers[rows], truth[rows])
     others = order[~np.isin(order, rows)]
-    changes, unchanged = _changes(
-        mine, (answers - truth)[others], people.subject[others]
-    )
+    changes, unchanged = _changes(mine, answers - truth, others)
     cuff = people.cuff[rows]
     wave = None if prediction.waveform is None else prediction.waveform[rows]
     reading = cuff[-1] if np.isfinite(cuff[-1]).all() else None
@@ -501,46 +494,89 @@ class _Mine:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _Readings:
+    """Which reading calibrates each row, of several people in the order of time.
+
+    Attributes:
+        last: Rows that the person's last reading calibrates. Shape (row,).
+        renewed: Rows of people who had more than one reading. Shape (row,).
+    """
+
+    last: Flags
+    renewed: Flags
+
+
+def _readings(cuff: np.ndarray, subject: Labels) -> _Readings:
+    """Tell the last readings from earlier ones; a lost one is no reading."""
+    _, code = np.unique(subject, return_inverse=True)
+    place = np.arange(len(code))
+    end, earlier = np.zeros((2, code.max(initial=-1) + 1), dtype=np.intp)
+    np.maximum.at(end, code, place)
+    other = (cuff != cuff[end[code]]).any(axis=1)
+    np.maximum.at(earlier, code[other], place[other] + 1)
+    return _Readings(place >= earlier[code], earlier[code] > 0)
+
+
 def _changes(
-    mine: _Mine, errors: np.ndarray, others: Labels
+    mine: _Mine, errors: np.ndarray, others: np.ndarray
 ) -> tuple[tuple[Change, ...], dict[str, str]]:
-    """Compare the last beats with the first, and with those after the last reading."""
-    start = reading_start(mine.people.cuff[mine.rows])
-    begins = {"start": 0, "last reading": start}
+    """Compare the last beats with the first, and with those after the last reading.
+
+    Either is held against the same difference of the errors of other people: of those
+    who had a new reading in between where this person had one, and of those who had
+    none where not, because a reading brings an error of its own.
+
+    Args:
+        mine: The person.
+        errors: Of everybody, mmHg. Shape (beat, 4).
+        others: Rows of the other people, in the order of time.
+    """
+    people = mine.people
+    own = _readings(people.cuff[mine.rows], people.subject[mine.rows])
+    theirs = _readings(people.cuff[others], people.subject[others])
+    renewed = bool(own.renewed.any())
+    between = "with" if renewed else "without"
+    comparable = {
+        "start": (np.ones_like(own.last), theirs.renewed == renewed),
+        "last reading": (own.last, theirs.last),
+    }
+    kind = {
+        "start": f" ({between} a new reading in between, as here)",
+        "last reading": "",
+    }
     found: list[Change] = []
     missing: dict[str, str] = {}
-    measured: dict[tuple[int, int], MeasurementError] = {}
-    for since, first in begins.items():
-        if first is None:
+    for since, (rows, alike) in comparable.items():
+        answers = mine.answers[rows]
+        if since == "last reading" and not own.last.any():
             missing[since] = "no pressure reading calibrates the last beat"
             continue
-        if since == "last reading" and first == 0:
+        if since == "last reading" and not renewed:
             missing[since] = "the only reading: the same as since the start"
             continue
-        known = np.isfinite(mine.answers[first:])
+        known = np.isfinite(answers)
         n = int(known[:, 0].sum())
         size = min(_AVERAGED, n // 2)
         if size == 0:
             missing[since] = f"{n} answered beats since the {since}; wanted two or more"
             continue
+        held = others[alike]
         for column, name in enumerate(PRESSURES):
-            values = mine.answers[first:, column][known[:, column]]
+            values = answers[known[:, column], column]
             if len(values) < 2 * size:
                 continue
-            if (column, size) not in measured:
-                error = measurement_error(errors[:, column], others, beats=size)
-                measured[column, size] = error
-            found.append(
-                change_of(
-                    values, quantity=name, since=since, error=measured[column, size]
-                )
-            )
+            error = change_error(errors[held, column], people.subject[held], beats=size)
+            if error.reason:
+                error = replace(error, reason=error.reason + kind[since])
+            found.append(change_of(values, quantity=name, since=since, error=error))
     return tuple(found), missing
 
 
 def _centiles(mine: _Mine, people: Beats | Truth) -> tuple[Centile, ...]:
     """Return the centiles of SBP and PP with those of their intervals' ends."""
     age, sex = _mean(people.age[mine.rows]), _sex(people)[mine.rows[0]]
+    scale = mine.prediction.calibration
     numbers = mine.numbers()
     found = []
     for name, column in _CENTILES:
@@ -550,5 +586,14 @@ def _centiles(mine: _Mine, people: Beats | Truth) -> tuple[Centile, ...]:
         ends = None
         if number.low is not None and number.high is not None:
             ends = (number.low, number.high)
-        found.append(centile(name, number.estimate, age=age, sex=sex, ends=ends))
+        found.append(
+            centile(
+                name,
+                number.estimate,
+                age=age,
+                sex=sex,
+                calibration=scale,
+                ends=ends,
+            )
+        )
     return tuple(found)

@@ -3,8 +3,10 @@
 Means and SDs by age are those of McEniery et al. 2005, Table 1 (men), as the Pulse
 Wave Database uses them (Charlton et al. 2019, Am J Physiol 317:H1062). The study gives
 no centiles, so they are those of a Gaussian with its mean and SD. Its central pressures
-came from radial tonometry through a transfer function, not from a catheter, and its
-people were chosen for being without known disease or treatment.
+came from radial tonometry through a transfer function, not from a catheter, scaled by
+a cuff at the arm, and its people were chosen for being without known disease or
+treatment. An estimate that gets its mmHg from elsewhere stands on another scale, and
+has no centile here.
 """
 
 from collections.abc import Mapping
@@ -15,11 +17,12 @@ from typing import Final, Literal
 import numpy as np
 
 from capnet.errors import ShapeError
+from capnet.types import Calibration
 
 __all__ = ["AGES", "SOURCE", "TABLE", "Centile", "centile"]
 
 AGES: Final = (15.0, 25.0, 35.0, 45.0, 55.0, 65.0, 75.0, 85.0)
-"""Middles of the decades of age, years."""
+"""Middles of the decades of age, years; the ends stand for under 20 and over 80."""
 
 TABLE: Final[Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
     "sbp": ((103, 105, 109, 113, 115, 117, 118, 120), (8, 8, 9, 9, 9, 9, 9, 8)),
@@ -30,10 +33,14 @@ TABLE: Final[Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
 SOURCE: Final = (
     "McEniery et al. 2005 (J Am Coll Cardiol 46:1753), Table 1, men, as used by the "
     "Pulse Wave Database; a Gaussian approximation with the published mean and SD, "
-    "between decades on a straight line. Its central pressures came from radial "
-    "tonometry through a transfer function, in people without known disease."
+    "between the middles of decades (15, 25, ... 85 years) on a straight line. Its "
+    "central pressures came from radial tonometry through a transfer function, scaled "
+    "by a cuff at the arm, in people without known disease."
 )
 """Whose men these are, and what is assumed of them."""
+
+_SCALED: Final = ("cuff SBP/DBP", "exact")
+"""Calibrations on the scale of the table; ``exact`` is a virtual cuff without error."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def centile(
     *,
     age: float | None,
     sex: str,
+    calibration: Calibration = "cuff SBP/DBP",
     ends: tuple[float, float] | None = None,
 ) -> Centile:
     r"""Return the age and sex centile of a central pressure.
@@ -100,11 +108,13 @@ def centile(
         value: mmHg.
         age: Years; None or NaN when unknown.
         sex: ``male``, ``female``, or empty when unknown.
+        calibration: Where the mmHg of the pressure come from.
         ends: Of an interval of the pressure, mmHg.
 
     Returns:
         The centile; without one, and with a reason, for women, for unknown age or sex,
-        and beyond the ages of the table.
+        beyond the ages of the table, and for mmHg that are not those of a cuff's SBP
+        and DBP.
 
     Raises:
         ShapeError: If the quantity is not in the table, or the value is no number.
@@ -115,7 +125,7 @@ def centile(
     if not np.isfinite(value):
         msg = f"{quantity} is {value!r}; wanted a pressure in mmHg."
         raise ShapeError(msg)
-    reason = _without(age, sex)
+    reason = _without(age, sex, calibration)
     if reason or age is None:
         return Centile(quantity, float(value), None, None, None, None, reason)
     mean, sd = (float(np.interp(age, AGES, column)) for column in TABLE[quantity])
@@ -128,7 +138,7 @@ def centile(
     )
 
 
-def _without(age: float | None, sex: str) -> str:
+def _without(age: float | None, sex: str, calibration: Calibration) -> str:
     """Say why there is no centile; empty where there is one."""
     if sex != "male":
         who = "the sex is not known" if sex == "" else f"the sex is {sex!r}"
@@ -137,4 +147,9 @@ def _without(age: float | None, sex: str) -> str:
         return "the age is not known"
     if not AGES[0] <= age <= AGES[-1]:
         return f"age {age:g} is outside the table ({AGES[0]:g} to {AGES[-1]:g} years)"
+    if calibration not in _SCALED:
+        return (
+            f"the calibration is {calibration!r}, and the pressures of the table were "
+            "scaled by SBP and DBP of a cuff"
+        )
     return ""

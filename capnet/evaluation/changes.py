@@ -9,6 +9,10 @@ is told from none with 95 % (Bland & Altman 1996, BMJ 313:744, "repeatability"; 
 2005, J Strength Cond Res 19:231, "minimal difference"). :math:`s_w` is the SD of errors
 within people, pooled over people; what is wrong with all answers of a person alike
 cancels in a change.
+
+Errors drift, so two answers far apart differ by more than two neighbours do.
+`change_error` therefore measures :math:`s_w` on the two answers that a change compares:
+the first and the last.
 """
 
 import math
@@ -21,7 +25,14 @@ from capnet.errors import ConfigError
 from capnet.evaluation.statistics.bootstrap import MIN_SUBJECTS
 from capnet.types import Labels, PerBeat
 
-__all__ = ["FORMULA", "Change", "MeasurementError", "change_of", "measurement_error"]
+__all__ = [
+    "FORMULA",
+    "Change",
+    "MeasurementError",
+    "change_error",
+    "change_of",
+    "measurement_error",
+]
 
 FACTOR: Final = 1.96 * math.sqrt(2.0)
 
@@ -81,13 +92,8 @@ def measurement_error(
     if beats < 1:
         msg = f"beats is {beats}; wanted one or more to a run."
         raise ConfigError(msg)
-    known = np.isfinite(errors)
-    _, code = np.unique(subject[known], return_inverse=True)
-    order = np.argsort(code, kind="stable")
-    code, value = code[order], errors[known][order]
-    count = np.bincount(code, minlength=1)
+    value, code, rank, count = _ranked(errors, subject)
     runs = count // beats
-    rank = np.arange(len(code)) - (np.cumsum(count) - count)[code]
     whole = rank // beats < runs[code]
     place = ((np.cumsum(runs) - runs)[code] + rank // beats)[whole]
     means = np.bincount(place, weights=value[whole], minlength=runs.sum()) / beats
@@ -105,6 +111,39 @@ def measurement_error(
     squares = np.square(means - centre[owner])[several[owner]]
     sd = math.sqrt(float(squares.sum()) / (total - n))
     return MeasurementError(sd, beats, n, total, "")
+
+
+def change_error(
+    errors: PerBeat, subject: Labels, *, beats: int = 1
+) -> MeasurementError:
+    """Measure the SD of errors within people, of their first and last answers alone.
+
+    Args:
+        errors: Predicted minus true, mmHg, NaN where not scored; in the order of time
+            within each person. Shape (beat,).
+        subject: Who. Shape (beat,).
+        beats: Averaged into either answer.
+
+    Raises:
+        ConfigError: If an answer has no beat.
+    """
+    value, code, rank, count = _ranked(errors, subject)
+    several = (count >= 2 * beats)[code]
+    ends = several & ((rank < beats) | (rank >= count[code] - beats))
+    return measurement_error(value[ends], code[ends].astype(np.str_), beats=beats)
+
+
+def _ranked(
+    errors: PerBeat, subject: Labels
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return scored errors by person, whose and which they are, and how many each."""
+    known = np.isfinite(errors)
+    _, code = np.unique(subject[known], return_inverse=True)
+    order = np.argsort(code, kind="stable")
+    code, value = code[order], errors[known][order]
+    count = np.bincount(code, minlength=1)
+    rank = np.arange(len(code)) - (np.cumsum(count) - count)[code]
+    return value, code, rank, count
 
 
 @dataclass(frozen=True)

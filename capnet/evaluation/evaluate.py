@@ -9,7 +9,13 @@ import numpy as np
 from capnet.errors import ProtocolError
 from capnet.evaluation.floors import check_floors
 from capnet.evaluation.functionals import STATISTICS, check_metric
-from capnet.evaluation.paired import Outcome, Paired, correct, pair_of
+from capnet.evaluation.paired import (
+    Outcome,
+    Paired,
+    correct,
+    pair_of,
+    paired_tables,
+)
 from capnet.evaluation.protocol import check_same_beats
 from capnet.evaluation.scores import (
     WITH_INTERVAL,
@@ -42,6 +48,10 @@ MethodKey = str | tuple[str, int]
 COMPARED: Final = ("wave_rmse", "sbp_rmse")
 """Statistics on which each deep row meets the best floor."""
 
+ENOUGH: Final = 0.5
+"""Share of a deep row's beats that a floor has to answer to be met; where none does,
+those that answer the most (a choice)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -55,8 +65,9 @@ class Evaluation:
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
         scores: One row a method and k, in the order given.
-        comparisons: Each deep row against the best floor with no more labels, one
-            family of questions (Holm), and what else was asked for, another.
+        planned: Each deep row against the best floor with no more labels
+            (`floor_of`): one family of questions (Holm).
+        asked: What else was asked for: another family.
         predictions: What was scored.
         reference: Against what.
         scored: Each prediction with the scores of its beats and subjects.
@@ -69,10 +80,16 @@ class Evaluation:
     seed: int
     resamples: int
     scores: tuple[MethodScore, ...]
-    comparisons: tuple[Paired, ...]
+    planned: tuple[Paired, ...]
+    asked: tuple[Paired, ...]
     predictions: tuple[Prediction, ...]
     reference: Truth
     scored: tuple[Scored, ...] = field(repr=False)
+
+    @property
+    def comparisons(self) -> tuple[Paired, ...]:
+        """The planned ones, then those that were asked for."""
+        return self.planned + self.asked
 
     @property
     def table(self) -> "DataFrame":
@@ -133,10 +150,51 @@ class Evaluation:
         )
         raise ProtocolError(msg)
 
+    def floor_of(self, method: MethodKey, metric: str = "sbp_rmse") -> MethodScore:
+        """Return the floor that a row must beat: the one that leaves it the least.
+
+        Only floors with no more labelled subjects count. Each is held against the row
+        on the beats that both answer, so that nobody gains by refusing hard beats;
+        floors that answer less than `ENOUGH` of the row's beats do not count unless
+        all do. With nothing refused it is the floor with the best value. It is chosen
+        on the scored subjects themselves, which favours the floor.
+
+        Args:
+            method: Name, or name and k.
+            metric: By which statistic; those who do not answer it do not count.
+
+        Raises:
+            ProtocolError: If no floor qualifies.
+        """
+        floor, _ = self._floor_of(self.position(method), metric)
+        return self.scores[floor]
+
+    def _floor_of(self, row: int, metric: str) -> tuple[int, float]:
+        """Return which floor a row must beat, and by how much it does."""
+        sign = self._sign(metric)
+        own = self.scored[row]
+        found = []
+        for i, s in enumerate(self.scores):
+            if s.role != "floor" or s.k > own.prediction.k or i == row:
+                continue
+            tables = paired_tables(own, self.scored[i], metric)
+            if tables is None:
+                continue
+            n, function = len(tables[0]), STATISTICS[metric].function
+            a, b = (function(t.mean(axis=0)[None], n)[0] for t in tables)
+            shared = int((own.beats & self.scored[i].beats).sum())
+            found.append((shared, sign * float(b - a), i))
+        if not found:
+            raise ProtocolError(self._none("floor", f"<= {own.key[1]}", metric))
+        least = min(ENOUGH * int(own.beats.sum()), max(n for n, _, _ in found))
+        _, lead, floor = min((f for f in found if f[0] >= least), key=lambda f: f[1])
+        return floor, lead
+
     def best_floor(self, k: int, metric: str = "sbp_rmse") -> MethodScore:
         """Return the best floor that needs no more than k labelled subjects.
 
-        It is chosen on the scored subjects themselves, which favours the floor.
+        Where there are deep rows at this k it is the one that the best of them must
+        beat (`floor_of`), else the floor with the best value of its own.
 
         Args:
             k: Labelled target subjects allowed.
@@ -145,10 +203,29 @@ class Evaluation:
         Raises:
             ProtocolError: If no floor qualifies.
         """
-        return self._best("floor", k, metric, exact=False)
+        sign = self._sign(metric)
+        if any(s.role == "deep" and s.k == k for s in self.scores):
+            try:
+                return self.floor_of(self.best_deep(k, metric).key, metric)
+            except ProtocolError:
+                pass  # no deep row answers, or none shares a beat with a floor
+        found = [
+            (sign * value, i)
+            for i, s in enumerate(self.scores)
+            if s.role == "floor"
+            and s.k <= k
+            and (value := s.values[metric]) is not None
+        ]
+        if not found:
+            raise ProtocolError(self._none("floor", f"<= {k}", metric))
+        return self.scores[min(found)[1]]
 
     def best_deep(self, k: int, metric: str = "sbp_rmse") -> MethodScore:
-        """Return the best deep row at exactly k labelled subjects.
+        """Return the deep row at exactly k labelled subjects that beats its floor most.
+
+        A row that refuses hard beats does not gain from it: what counts is its lead
+        over `floor_of` on the beats of both. Rows without a floor come last, by their
+        own values.
 
         Args:
             k: Labelled target subjects.
@@ -157,9 +234,29 @@ class Evaluation:
         Raises:
             ProtocolError: If there is none.
         """
-        return self._best("deep", k, metric, exact=True)
+        sign = self._sign(metric)
+        found = []
+        for i, s in enumerate(self.scores):
+            value = s.values[metric]
+            if s.role != "deep" or s.k != k or value is None:
+                continue
+            try:
+                lead = self._floor_of(i, metric)[1]
+            except ProtocolError:
+                lead = -np.inf
+            found.append((-lead, sign * value, i))
+        if not found:
+            raise ProtocolError(self._none("deep", f"= {k}", metric))
+        return self.scores[min(found)[2]]
 
-    def _best(self, role: Role, k: int, metric: str, *, exact: bool) -> MethodScore:
+    def _none(self, role: Role, k: str, metric: str) -> str:
+        return (
+            f"no {role} row with k {k} answers {metric!r} at calibration "
+            f"{self.calibration!r}. Add one."
+        )
+
+    def _sign(self, metric: str) -> int:
+        """Return 1 where less of a statistic is better, -1 where more is."""
         check_metric(metric)
         better = STATISTICS[metric].better
         if better == "neither":
@@ -168,21 +265,7 @@ class Evaluation:
                 "metric that tells better from worse, e.g. 'sbp_rmse'."
             )
             raise ProtocolError(msg)
-        sign = -1 if better == "more" else 1
-        found = [
-            (sign * value, i)
-            for i, s in enumerate(self.scores)
-            if s.role == role
-            and (s.k == k if exact else s.k <= k)
-            and (value := s.values[metric]) is not None
-        ]
-        if not found:
-            msg = (
-                f"no {role} row with k {'=' if exact else '<='} {k} answers {metric!r} "
-                f"at calibration {self.calibration!r}. Add one."
-            )
-            raise ProtocolError(msg)
-        return self.scores[min(found)[1]]
+        return -1 if better == "more" else 1
 
     def paired(
         self, method_a: MethodKey, method_b: MethodKey, metric: str = "sbp_rmse"
@@ -227,7 +310,7 @@ class Evaluation:
             "averaging": "beats within each subject first, then subjects",
             "intervals": (
                 "95 % over subjects: standard error over subjects times the larger of "
-                "Student's t and the studentised bootstrap"
+                "Student's t and the studentised bootstrap; differences of R2: Fieller"
             ),
             "correction": (
                 "p_holm: Holm 1979 over the deep rows against their floors, and over "
@@ -245,28 +328,23 @@ class Evaluation:
         )
 
 
-def _pair(
-    evaluation: Evaluation, a: MethodKey, b: MethodKey, metric: str
-) -> Paired | None:
-    """Return a pair, None where one does not answer or both share no beat."""
-    first, second = (evaluation.position(key) for key in (a, b))
-    shared = evaluation.scored[first].beats & evaluation.scored[second].beats
-    known = (evaluation.scores[i].values[metric] is not None for i in (first, second))
-    return evaluation.paired(a, b, metric) if all(known) and shared.any() else None
-
-
-def _default_pairs(evaluation: Evaluation, metric: str) -> list[Paired]:
+def _planned(evaluation: Evaluation, metric: str) -> list[Paired]:
     pairs = []
     for s in evaluation.scores:
-        floors = [
-            f
-            for f in evaluation.scores
-            if f.role == "floor" and f.k <= s.k and f.values[metric] is not None
-        ]
-        if s.role == "deep" and floors:
-            floor = evaluation.best_floor(s.k, metric)
-            pairs.append(_pair(evaluation, s.key, floor.key, metric))
-    return [p for p in pairs if p is not None]
+        if s.role == "deep" and s.values[metric] is not None:
+            try:
+                floor = evaluation.floor_of(s.key, metric)
+            except ProtocolError:
+                continue  # no floor answers this: the gate has seen to the SBP
+            pairs.append(evaluation.paired(s.key, floor.key, metric))
+    return pairs
+
+
+def _asked(evaluation: Evaluation, a: MethodKey, b: MethodKey) -> list[Paired]:
+    """Return a pair on each metric that both answer, which must be one at least."""
+    first, second = (evaluation.scored[evaluation.position(key)] for key in (a, b))
+    known = [m for m in COMPARED if paired_tables(first, second, m) is not None]
+    return [evaluation.paired(a, b, m) for m in known or COMPARED[-1:]]
 
 
 def evaluate(
@@ -292,13 +370,15 @@ def evaluate(
         resamples: Of the subject bootstrap.
         seed: Of the subject bootstrap.
         compare: Further pairs of methods to compare; each deep row is compared with
-            the best floor with no more labels without being asked.
+            the best floor with no more labels (`Evaluation.floor_of`) without being
+            asked.
 
     Returns:
         The evaluation.
 
     Raises:
-        ProtocolError: If the numbers would not mean anything; the message says why.
+        ProtocolError: If the numbers would not mean anything, or two methods that
+            are to be compared have nothing in common; the message says why.
         ConfigError: If there are too few resamples.
     """
     truth = truth_of(reference)
@@ -314,16 +394,18 @@ def evaluate(
         seed=seed,
         resamples=resamples,
         scores=tuple(score_method(s, resamples=resamples, seed=seed) for s in scored),
-        comparisons=(),
+        planned=(),
+        asked=(),
         predictions=tuple(predictions),
         reference=truth,
         scored=scored,
     )
-    planned = [p for metric in COMPARED for p in _default_pairs(bare, metric)]
+    planned = [p for metric in COMPARED for p in _planned(bare, metric)]
+    there = {(p.metric, p.method_a, p.method_b) for p in planned}
     asked = [
         p
-        for metric in COMPARED
         for a, b in compare
-        if (p := _pair(bare, a, b, metric)) is not None
+        for p in _asked(bare, a, b)
+        if (p.metric, p.method_a, p.method_b) not in there  # no question twice
     ]
-    return replace(bare, comparisons=(*correct(planned), *correct(asked)))
+    return replace(bare, planned=correct(planned), asked=correct(asked))

@@ -2,12 +2,18 @@
 
 A deep row is a claim. It is refused without what somebody could have had for nothing
 from the same inputs, on the same beats, with the same labels and the same calibration.
+
+The gate reads what rows say of themselves. It finds what is missing, contradictory or
+silent; it cannot find a lie. A row that calls itself ``ridge`` counts as ridge, however
+badly it was fitted; one that calls itself a floor is not judged as a claim; one that
+looks at the pulse and does not say so is asked for floors of the cuff alone. What every
+deep row says it looks at therefore stands in the report.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -15,7 +21,7 @@ from capnet.errors import ProtocolError
 from capnet.evaluation.truth import Truth, truth_of
 from capnet.prediction import Prediction
 from capnet.records import Beats
-from capnet.types import Flags, Input
+from capnet.types import Flags, Input, Role
 
 __all__ = [
     "CONTROLS",
@@ -91,6 +97,10 @@ _MAKERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+_SHOWN: Final = 2
+"""Rows of the right family and the wrong kind that a message tells of."""
+
+
 @dataclass(frozen=True)
 class Demand:
     """One row that must be there.
@@ -155,8 +165,14 @@ def demanded_floors(
     Args:
         predictions: All rows of a table.
         truth: Of their beats.
+
+    Raises:
+        ProtocolError: If a row says of itself what nobody can: an unknown role or
+            input, labels without a k, a negative k.
     """
     truth = truth_of(truth)
+    for p in predictions:
+        _check_said(p)
     found: dict[tuple[str, frozenset[Input], int, str], Demand] = {}
     for p in predictions:
         if p.role != "deep" or not (p.accepted & truth.known).any():
@@ -165,6 +181,32 @@ def demanded_floors(
             key = demand.family, demand.inputs, demand.k, demand.seen
             found.setdefault(key, demand)
     return tuple(found.values())
+
+
+def _check_said(row: Prediction) -> None:
+    """Refuse a row that says of itself what would let it slip past the gate."""
+    name, known = f"{row.method!r} (k = {row.k})", get_args(Input)
+    # A single word is a sequence of letters, none of which is an input.
+    odd = [row.inputs] if isinstance(row.inputs, str) else row.inputs
+    if row.role not in get_args(Role):
+        wrong = f"role {row.role!r}; wanted one of {', '.join(get_args(Role))}"
+    elif isinstance(row.inputs, str) or not set(row.inputs) <= set(known):
+        unknown = [word for word in odd if word not in known] or odd
+        wrong = (
+            f"inputs {', '.join(map(repr, unknown))}; wanted a tuple of words among "
+            f"{', '.join(map(repr, known))}"
+        )
+    elif row.k < 0:
+        wrong = f"k = {row.k}; wanted the number of labelled target subjects, or 0"
+    elif row.k == 0 and row.seen:
+        wrong = (
+            f"labels of {row.seen!r} at k = 0; wanted the number of labelled target "
+            "subjects that it has seen as k"
+        )
+    else:
+        return
+    msg = f"{name} says {wrong}. Say it with Prediction.replace."
+    raise ProtocolError(msg)
 
 
 def _demands(deep: Prediction, truth: Truth) -> Iterator[Demand]:
@@ -194,9 +236,10 @@ def missing_floors(
 ) -> tuple[Demand, ...]:
     """Return the demanded rows that are not there.
 
-    A row counts when it is a floor or a control of the family, looks at what is
-    demanded, has the same labels, and answers every scored beat that a deep row answers
-    (of the cuff: every such beat with a reading; with k labels: a deep row of that k).
+    A row counts when it is a floor of the family (those of `CONTROLS` may be controls),
+    looks at what is demanded, has the same labels, and answers every scored beat that a
+    deep row answers (of the cuff: every such beat with a reading; with k labels: a deep
+    row of that k).
 
     Args:
         predictions: All rows of a table.
@@ -251,20 +294,26 @@ def check_floors(predictions: Sequence[Prediction], truth: Beats | Truth) -> Non
         "rows that anybody could have had from the same inputs, on the same beats "
         f"({len(truth)}, of {len(truth.subjects)} subjects): {wanted}. Floors and "
         "controls are told by Prediction.family and Prediction.inputs; estimators of "
-        "capnet.models fill them. k = 0: fit on the source alone. k > 0: fit on or "
-        "adapt to the labelled subjects of the deep row."
+        "capnet.models fill them; experiments/evaluate.py makes those that a table of "
+        "numbers allows. k = 0: fit on the source alone. k > 0: fit on or adapt to the "
+        "labelled subjects of the deep row."
     )
     raise ProtocolError(msg)
 
 
 def _fits(row: Prediction, demand: Demand) -> bool:
     return (
-        row.role != "deep"
+        row.role in _roles(demand)
         and row.family == demand.family
         and row.k == demand.k
         and row.seen == (demand.seen or row.seen)
         and (not row.inputs or demand.inputs <= set(row.inputs))
     )
+
+
+def _roles(demand: Demand) -> tuple[Role, ...]:
+    """What must be beaten is a floor: the verdict passes controls by."""
+    return ("floor", "control") if demand.family in CONTROLS else ("floor",)
 
 
 def _silent(
@@ -293,6 +342,7 @@ def _read(truth: Truth) -> Flags:
 def _how(demand: Demand, predictions: Sequence[Prediction], truth: Truth) -> str:
     """Say what is missing and how to make it, or why what is there does not count."""
     near = [p for p in predictions if _fits(p, demand)]
+    named = [p for p in predictions if p.family == demand.family]
     if near:
         lost = int(_silent(near[0], demand, predictions, truth).sum())
         return (
@@ -303,4 +353,19 @@ def _how(demand: Demand, predictions: Sequence[Prediction], truth: Truth) -> str
     if demand.family in ("GTF", "moving average", "ridge", "SVR"):
         source = "ppg" if demand.inputs == _PULSE else "<the pressure wave>"
         maker = maker.replace("()", f"(source={source!r})")
-    return f"{demand.text} ({maker})"
+    others = "".join(f"; {_other(p, demand)}" for p in named[:_SHOWN])
+    return f"{demand.text} ({maker}{others})"
+
+
+def _other(row: Prediction, demand: Demand) -> str:
+    """Say why a row of the family is not the one that is wanted."""
+    looks = ", ".join(row.inputs)
+    why = {
+        f"role {row.role!r}": row.role not in _roles(demand),
+        f"k = {row.k}": row.k != demand.k,
+        f"labels of {row.seen or 'nobody knows whom'}": row.k == demand.k
+        and row.seen != (demand.seen or row.seen),
+        f"inputs {looks}": bool(row.inputs) and not demand.inputs <= set(row.inputs),
+    }
+    said = ", ".join(words for words, counts in why.items() if counts)
+    return f"{row.method!r} does not count: {said}"

@@ -41,6 +41,7 @@ ASSUMPTION: Final = (
     "calibrates, so it may be older; a new reading with the same two numbers is not "
     "seen as new."
 )
+"""The limits in words, printed wherever they are used."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Recalibration:
     """How old a reading is, and what has drifted since.
 
     Attributes:
-        due: Whether a new reading is due under the assumption.
+        due: Whether a new reading is due under the assumption; None where nothing says
+            so and the age of the reading is not known.
         age: Seconds since the first beat that the last reading calibrates; None
             without a reading or a time.
         hr_drift: Share by which heart rate changed since; None where it is not known.
@@ -58,12 +60,19 @@ class Recalibration:
         assumption: The limits, in words.
     """
 
-    due: bool
+    due: bool | None
     age: float | None
     hr_drift: float | None
     shape_drift: float | None
     reasons: tuple[str, ...]
     assumption: str = ASSUMPTION
+
+    @property
+    def text(self) -> str:
+        """The judgement in words."""
+        if self.due is None:
+            return "not known: no time of the beats tells how old the reading is"
+        return f"due: {'; '.join(self.reasons)}" if self.due else "not due"
 
     def to_dict(self) -> dict[str, object]:
         """Return everything, ready for strict JSON."""
@@ -114,7 +123,8 @@ def recalibration_due(
         reasons.append(f"heart rate has changed by {100 * hr_drift:+.0f} % since")
     if drift is not None and drift > MAX_SHAPE_DRIFT:
         reasons.append(f"the estimated pulse has changed by {100 * drift:.0f} % since")
-    return Recalibration(bool(reasons), age, hr_drift, drift, tuple(reasons))
+    due = None if age is None and not reasons else bool(reasons)
+    return Recalibration(due, age, hr_drift, drift, tuple(reasons))
 
 
 def _ends(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

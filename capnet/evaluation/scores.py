@@ -93,37 +93,51 @@ class Scored:
     ground: Ground
     prediction: Prediction
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Name and k."""
+        return self.prediction.method, self.prediction.k
+
     @cached_property
     def beats(self) -> Flags:
         """Which beats have both an answer and a truth. Shape (beat,)."""
         return np.asarray(self.prediction.accepted & self.ground.known)
 
     @cached_property
+    def waves(self) -> Columns:
+        """Scores of the waves of the scored beats (`wave_columns`), in their order.
+
+        Columns of shape (scored beat,); none where the method answers no wave. The
+        beats are ``np.flatnonzero(scored.beats)``.
+        """
+        return wave_columns(self.prediction, self.ground.truth, self.beats)
+
+    @cached_property
     def subjects(self) -> Columns:
         """Means over the scored beats of each subject, NaN without one."""
-        return self._columns(self.beats, self._waves)
+        return self._columns(self.beats, self.waves) | self._index_columns(self.beats)
 
-    def on(self, shared: Flags) -> Columns:
+    def on(self, shared: Flags, beside: "Scored | None" = None) -> Columns:
         """Return the means over some of the scored beats only.
 
         Args:
             shared: Which; all of them scored. Shape (beat,).
+            beside: Another method: an index of a wave then counts only where the
+                other's can be read, too, so that both have the same beats.
         """
         if np.array_equal(shared, self.beats):
-            return self.subjects
-        kept = shared[self.beats]
-        return self._columns(shared, {k: v[kept] for k, v in self._waves.items()})
-
-    @cached_property
-    def _waves(self) -> Columns:
-        return wave_columns(self.prediction, self.ground.truth, self.beats)
+            found = self.subjects
+        else:
+            kept = shared[self.beats]
+            found = self._columns(shared, {k: v[kept] for k, v in self.waves.items()})
+        return found | self._index_columns(shared, beside)
 
     @cached_property
     def _indices(self) -> Columns:
         """Errors of the indices of the beats looked at, NaN where one abstains."""
         true, rows = self.ground.indices, self.ground.looked_at
         wave = self.prediction.waveform
-        if wave is None or true is None or not self._waves:
+        if wave is None or true is None or not self.waves:
             return {}
         own = wave_indices(wave[rows], self.ground.truth.duration[rows])
         return {
@@ -131,6 +145,16 @@ class Scored:
             "form_factor_abs": np.abs(own.form_factor - true.form_factor),
             "ejection_time_abs": 1e3 * np.abs(own.ejection_time - true.ejection_time),
         }
+
+    def _index_columns(self, rows: Flags, beside: "Scored | None" = None) -> Columns:
+        looked_at = self.ground.looked_at
+        kept = rows[looked_at]
+        found = {}
+        for name, own in self._indices.items():
+            other = own if beside is None else beside._indices.get(name, own)
+            found[name] = np.where(np.isfinite(other), own, np.nan)[kept]
+        code = self.ground.code[looked_at[kept]]
+        return subject_columns(found, code, len(self.ground.names))
 
     def _columns(self, rows: Flags, waves: Columns) -> Columns:
         ground, n = self.ground, len(self.ground.names)
@@ -143,10 +167,7 @@ class Scored:
             found |= change_columns(
                 predicted[rows].astype(np.float64), true[rows], code, n
             )
-        looked_at = ground.looked_at[rows[ground.looked_at]]
-        kept = rows[ground.looked_at]
-        indices = {k: v[kept] for k, v in self._indices.items()}
-        return found | subject_columns(indices, ground.code[looked_at], n)
+        return found
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ __all__ = ["comparison_line", "verdict_lines"]
 _WORDS = {
     "won": "better than the floor",
     "lost": "worse than the floor",
-    "undecided": "undecided: too few subjects for an interval",
+    "undecided": "undecided: too few subjects for a claim",
 }
 
 
@@ -32,8 +32,14 @@ def comparison_line(paired: Paired) -> str:
         f"{label(paired.metric, unit=False)} of {paired.method_a[0]} "
         f"{number(paired.a)} against {number(paired.b)}{unit} of {paired.method_b[0]} "
         f"(k = {paired.method_b[1]}): difference {signed(paired.difference)}{unit}, "
-        f"{between}, n = {paired.subjects} subjects"
+        f"{between}, n = {paired.subjects} subjects{_part(paired)}"
     )
+
+
+def _part(paired: Paired) -> str:
+    if paired.share == 1:
+        return ""
+    return f", on the {100 * paired.share:.0f} % of the beats that both answer"
 
 
 def _sureness(paired: Paired) -> str:
@@ -66,10 +72,11 @@ def _others(paired: list[Paired]) -> str:
 def verdict_lines(evaluation: Evaluation, metric: str = "sbp_rmse") -> tuple[str, ...]:
     """Say, for each k, whether deep estimation beat the best floor.
 
-    The deep row with the best score meets the best floor that needs no more labels;
-    both are chosen on the scored subjects. A row has won or lost only where the
-    paired 95 % interval is clear of zero and the p-value, corrected for all deep rows
-    that meet a floor, is below 0.05; everything else is a tie.
+    Each deep row meets the floor with no more labels that leaves it the least on the
+    beats of both (`Evaluation.floor_of`); the line is of the one that beats its floor
+    most. A row has won or lost only where the paired 95 % interval is clear of zero
+    and the p-value, corrected for all deep rows that meet a floor, is below 0.05;
+    everything else is a tie.
 
     Args:
         evaluation: On one calibration.
@@ -79,21 +86,12 @@ def verdict_lines(evaluation: Evaluation, metric: str = "sbp_rmse") -> tuple[str
         One sentence a k; one that says so when there is no deep row.
     """
     lines = []
-    deep = {s.key for s in evaluation.scores if s.role == "deep"}
-    for k in sorted({k for _, k in deep}):
-        found = {
-            c.method_a: c
-            for c in evaluation.comparisons
-            if c.metric == metric
-            and c.method_a in deep
-            and c.method_a[1] == k
-            and c.method_b == evaluation.best_floor(k, metric).key
-        }
-        if not found:
-            continue
-        sign = -1 if STATISTICS[metric].better == "more" else 1
-        best = min(found.values(), key=lambda c: sign * c.a)
-        rest = [c for c in found.values() if c is not best]
+    sign = -1 if STATISTICS[metric].better == "more" else 1
+    met = [c for c in evaluation.planned if c.metric == metric]
+    for k in sorted({c.method_a[1] for c in met}):
+        found = [c for c in met if c.method_a[1] == k]
+        best = min(found, key=lambda c: sign * c.difference)
+        rest = [c for c in found if c is not best]
         lines.append(f"k = {k}, {_word(best)}. {comparison_line(best)}.{_others(rest)}")
     return tuple(lines) or (
         f"No deep row answers {label(metric, unit=False)}: nothing to claim here.",

@@ -75,21 +75,19 @@ def difference(left: Array, right: Array) -> np.ndarray:
         ShapeError: As `check_pair`.
     """
     check_pair(left, right)
-    return np.subtract(left, right, dtype=np.float64)
+    return np.asarray(np.subtract(left, right, dtype=np.float64))
 
 
-def alike(values: Array, *parts: Array) -> bool:
-    """Say whether values differ by no more than the rounding of what they came from.
+def alike(values: Array) -> bool:
+    """Say whether values differ by no more than rounding.
 
     A constant that was computed, such as 130.1 - 120.1, is one only to rounding; what
     is divided by its spread would be a huge number instead of a refusal.
 
     Args:
         values: Numbers, at least one.
-        parts: What they were computed from, where that is larger than they are.
     """
-    largest = max(float(np.abs(x).max()) for x in (values, *parts))
-    return float(np.ptp(values)) <= 1e-12 * largest
+    return float(np.ptp(values)) <= 1e-12 * float(np.abs(values).max())
 
 
 def check_rows(values: Array, rows: np.ndarray, *, name: str) -> None:

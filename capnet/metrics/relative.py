@@ -117,10 +117,13 @@ def per_subject_explained_deviation(
         ShapeError: If the arrays do not fit, are empty or hold NaN, or the errors are
             all the same.
     """
-    spread = []
-    for values in (reference, difference(predicted, reference)):
-        centre = per_subject(values, subject).mean()
-        spread.append(
-            float(np.sqrt(per_subject((values - centre) ** 2, subject).mean()))
-        )
-    return _ratio(*spread, reference, what="the SD of the error")
+    people, error = (
+        _spread(values, subject)
+        for values in (reference, difference(predicted, reference))
+    )
+    return _ratio(people, error, reference, what="the SD of the error")
+
+
+def _spread(values: np.ndarray, subject: Subjects) -> float:
+    centre = per_subject(values, subject).mean()
+    return float(np.sqrt(per_subject((values - centre) ** 2, subject).mean()))

@@ -8,12 +8,11 @@ exchangeable, and the interval holds that beat with a probability of at least th
 coverage asked for, whatever the distribution, the model and the number of beats of a
 person are; and at most 1 / (n + 1) more where no two scores are equal and n is no less
 than `needed`. Only beats count that are answered and have a reference, so the random
-beat is one of those; among the people of a group where margins are told apart by group.
-The guarantee is marginal: over calibrating
-subjects, over new subjects and over their beats, not for each person and not for all
-beats of a person at once. Given the calibrating subjects the coverage is itself random,
-Beta(k, n + 1 - k) with k of `rank` (Vovk 2012): with 20 subjects it has a mean of 0.905
-and an SD of 0.063.
+beat is one of those; where margins are told apart by group, one of that group. The
+guarantee is marginal: over calibrating subjects, over new subjects and over their
+beats, not for each person and not for all beats of a person at once. Given the
+calibrating subjects the coverage is itself random, Beta(k, n + 1 - k) with k of `rank`
+(Vovk 2012): with 20 subjects it has a mean of 0.905 and an SD of 0.063.
 
 Pooling all beats instead, with weights (Lee, Barber & Willett 2023), wastes none, but
 covers too often with few subjects whose beats differ (0.95 instead of 0.90 at n = 20);

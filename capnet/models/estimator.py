@@ -146,10 +146,11 @@ def labelled(beats: Beats, *, method: str) -> Beats:
 
 
 def learnable(beats: Beats) -> Flags:
-    """Tell which beats are `answerable` and have a complete reference. Shape (beat,)."""
+    """Tell which `answerable` beats have a complete reference. Shape (beat,)."""
     if beats.reference is None:
         return np.zeros(len(beats), dtype=np.bool_)
-    return answerable(beats) & np.asarray(np.isfinite(beats.reference).all(axis=1))
+    known = np.isfinite(beats.reference).all(axis=1)
+    return np.asarray(answerable(beats) & known)
 
 
 def fitted(learnt: _Learnt | None, *, method: str) -> _Learnt:

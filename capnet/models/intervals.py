@@ -126,7 +126,9 @@ class Intervals:
             ("reference_type", self.reference_type, get_args(ReferenceType)),
         ):
             if found not in words:
-                msg = f"{name} is {found!r}; wanted one of {', '.join(map(str, words))}."
+                msg = (
+                    f"{name} is {found!r}; wanted one of {', '.join(map(str, words))}."
+                )
                 raise ConfigError(msg)
         self._check_margins()
         outputs = {"absolute": 0, "normalised": 4, "quantiles": 8}[self.kind]

@@ -89,7 +89,8 @@ function focused() {
 }
 
 function stops() {
-  return document.querySelectorAll("a[href], [tabindex='0']").length;
+  const all = [...document.querySelectorAll("a[href], summary, [tabindex='0']")];
+  return all.filter((e) => e.checkVisibility({ contentVisibilityAuto: true })).length;
 }
 
 function headings() {

@@ -16,12 +16,15 @@ from capnet.evaluation import (
 from capnet.evaluation.alignment import domain_alignment
 from capnet.evaluation.audits.leakage import Finding, Leakage
 from capnet.evaluation.budget import NoiseLevel
+from capnet.evaluation.cases import case_of
 from capnet.evaluation.judgement import judge_evaluation
+from capnet.evaluation.reports.case_report import case_report
 from capnet.evaluation.reports.clinic_report import (
     ClinicNotes,
     clinic_report,
     with_clinic,
 )
+from capnet.evaluation.reports.strata_section import repeats_section
 from capnet.evaluation.variation.repeats import repeats
 from capnet.evaluation.variation.shift import shift_table
 from capnet.prediction import Prediction
@@ -135,6 +138,38 @@ def clinic() -> Report:
     )
 
 
+def one_case() -> Report:
+    """One person of a run, with intervals, a refused beat and a change."""
+    beats = make_beats([25] * 8)
+    beats = beats.replace(features={"male": np.ones(len(beats))})
+    answer = _sure(waves(beats, "net", error=2.0, spread=3.0, k=5), beats)
+    found = case_of(refuse(answer, beats.beat == 3), beats, "v003")
+    return case_report(found, PROVENANCE)
+
+
+def several() -> Report:
+    """The same study twice, as the door of repeats tells it."""
+    beats = make_beats([2] * 25)
+    rows = [numbers(beats, "arm - 8"), waves(beats, "net", spread=0.5)]
+    runs = [evaluate(with_controls(rows, beats), beats, resamples=100)] * 2
+    section = repeats_section(repeats(runs))
+    return Report("Twice", "the same", ("So.",), (section,), PROVENANCE, ("One.",))
+
+
+def odd() -> Report:
+    """Names that are long, wide, from right to left, or markup."""
+    names = ["x" * 200, "<img src=x onerror=alert(1)>", "\u202eevil", "שלום"]
+    names.append("🫀 $\\frac$")
+    beats = make_beats([2] * 25)
+    beats = beats.replace(subject=np.char.add(names[1], beats.subject))
+    rows = [waves(beats, name, spread=2.0 + i) for i, name in enumerate(names)]
+    rows = with_controls([numbers(beats, names[0] + "y"), *rows], beats)
+    return benchmark_report(
+        {"exact": evaluate(rows, beats, resamples=100)},
+        {names[1]: {str(i): names[0] for i in range(20)}},
+    )
+
+
 def empty() -> Report:
     """Nothing to tell."""
     return Report("Nothing", "of nobody", (), (), {}, ())
@@ -142,7 +177,7 @@ def empty() -> Report:
 
 def write_pages(folder: Path) -> Mapping[str, Path]:
     """Write every kind into a folder of its own."""
-    kinds = (benchmark, record, clinic, empty)
+    kinds = (benchmark, record, clinic, one_case, several, odd, empty)
     return {
         kind.__name__: write_report(folder / kind.__name__ / "report.html", kind())
         for kind in kinds

@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-KINDS = ["benchmark", "record", "clinic", "empty"]
+KINDS = ["benchmark", "record", "clinic", "one_case", "several", "odd", "empty"]
 
 LOW = """<!DOCTYPE html><html lang="en"><title>low</title>
 <body style="background: #777"><p style="color: #fff8">faint</p>
@@ -112,6 +112,34 @@ def test_a_wide_table_scrolls_by_arrow(browser, pages):
     WebDriverWait(driver, 5).until(lambda d: d.execute_script(moved) > 0)
 
 
+def test_what_is_folded_opens_by_keyboard(browser, pages):
+    from selenium.webdriver import ActionChains, Keys
+
+    browser.open(pages["benchmark"])
+    ask = browser.driver.execute_script
+    ask("document.querySelector('summary').focus()")
+    shown = "return document.querySelector('details table').checkVisibility()"
+    assert not ask(shown)
+    ActionChains(browser.driver).send_keys(Keys.ENTER).perform()
+    assert ask(shown)
+    ActionChains(browser.driver).send_keys(Keys.TAB).perform()
+    assert browser.ask("focused")["name"].startswith("Table: ")
+
+
+def test_the_verdict_stands_on_the_first_screen(browser, pages):
+    browser.open(pages["benchmark"], width=360)
+    top = "return document.querySelector('.verdict li').getBoundingClientRect().top"
+    assert browser.driver.execute_script(top) < 740
+
+
+def test_no_name_covers_the_numbers(browser, pages):
+    for width, most in ((1200, 18 * 16), (360, 9 * 16)):
+        browser.open(pages["odd"], width=width)
+        wide = "return Math.max(...[...document.querySelectorAll('th .name')]"
+        wide += ".map((e) => e.getBoundingClientRect().width))"
+        assert browser.driver.execute_script(wide) <= most
+
+
 def test_on_paper_nothing_is_cut(browser, pages):
     browser.open(pages["benchmark"], width=1040)  # A4 across, less its margins
     driver = browser.driver
@@ -123,6 +151,12 @@ def test_on_paper_nothing_is_cut(browser, pages):
     wide = "return Math.max(...[...document.querySelectorAll('table, img')]"
     wide += ".map((e) => e.getBoundingClientRect().right))"
     assert driver.execute_script(wide) <= 1040
+    folded = "return [...document.querySelectorAll('details table')]"
+    heights = driver.execute_script(
+        f"{folded}.map((e) => e.getBoundingClientRect().height)"
+    )
+    assert len(heights) > 5
+    assert min(heights) > 30
     hidden = "return getComputedStyle(document.querySelector('nav')).display"
     assert driver.execute_script(hidden) == "none"
 

@@ -37,6 +37,21 @@ def test_the_mmd_does_not_mind_scale_place_or_order():
     assert kernel_mmd(target, source) == pytest.approx(found, abs=1e-12)
 
 
+def test_features_that_shrink_are_not_aligned():
+    source, target = samples(apart=1.5)
+    found = domain_alignment((source, target), (0.01 * source, 0.01 * target))
+    assert found.after.mmd == pytest.approx(found.before.mmd, abs=1e-9)
+    assert found.after.p_value == found.before.p_value
+
+
+def test_the_p_value_is_never_zero():
+    found = domain_alignment(*(samples(apart=9.0),) * 2, permutations=2000)
+    assert found.before.p_value == pytest.approx(1 / 2001)
+    assert "p < 0.001" in str(found)
+    (table,) = alignment_section(found).tables
+    assert [row[-2] for row in table.rows] == ["p < 0.001"] * 2
+
+
 def test_the_mmd_grows_with_the_distance():
     found = [kernel_mmd(*samples(apart=a)) for a in (0.0, 1.0, 2.0, 4.0)]
     assert found == sorted(found)
@@ -102,6 +117,12 @@ def test_what_cannot_be_compared_is_refused():
         domain_alignment((source, target), (source[1:], target))
     with pytest.raises(ConfigError, match="permutations is 10"):
         domain_alignment((source, target), (source, target), permutations=10)
+
+
+def test_a_name_is_no_formula():
+    names = (r"a $\frac$ b", "adapted")
+    found = domain_alignment(*(samples(),) * 2, names=names, permutations=100)
+    assert alignment_section(found).figures[0].png.startswith(b"\x89PNG")
 
 
 def test_the_section_says_both_numbers_and_draws_both_views():

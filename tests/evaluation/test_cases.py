@@ -9,7 +9,6 @@ import pytest
 from capnet.errors import ProtocolError
 from capnet.evaluation import cases, evaluate
 from capnet.evaluation.cases import case, case_of, shown_row
-from capnet.evaluation.changes import measurement_error
 from capnet.evaluation.judgement import judge_evaluation
 from capnet.evaluation.truth import truth_of
 from capnet.prediction import DISCLAIMER
@@ -111,9 +110,28 @@ def test_a_change_is_held_against_the_errors_of_the_others(people, answer):
     assert change.then == pytest.approx(answer.csbp[mine][:10].mean())
     assert change.now == pytest.approx(answer.csbp[mine][-10:].mean())
     errors = answer.csbp - truth_of(people).pressures[:, 0]
-    held = measurement_error(errors[~mine], people.subject[~mine], beats=10)
-    assert change.error == held
-    assert held.subjects == 7
+    others = np.setdiff1d(people.subjects, WHO)
+    assert change.error.sd == pytest.approx(sd_of_ends(errors, people, others))
+    assert (change.error.subjects, change.error.answers) == (7, 14)
+
+
+def sd_of_ends(errors, people, who, size=10):
+    """SD within people, from the first and the last answer of each."""
+    apart = []
+    for name in who:
+        own = errors[people.subject == name]
+        apart.append(own[-size:].mean() - own[:size].mean())
+    return np.sqrt(np.square(apart).mean() / 2)
+
+
+def test_errors_that_drift_make_a_change_harder_to_detect(people, answer):
+    """Neighbouring answers agree, the first and the last do not."""
+    sign = np.where(people.subject.astype("U9") > "v004", -1.0, 1.0)
+    drift = answer.replace(csbp=answer.csbp + sign * people.beat)
+    held, calm = (case_of(p, people, WHO).changes[0].error for p in (drift, answer))
+    # 15 beats apart, so 15 mmHg: an SD within people of 15 / sqrt(2)
+    assert held.sd == pytest.approx(15 / np.sqrt(2), rel=0.1)
+    assert calm.sd < 2
 
 
 def test_a_true_rise_is_beyond_measurement_error(people, answer):
@@ -122,7 +140,30 @@ def test_a_true_rise_is_beyond_measurement_error(people, answer):
     found = {c.quantity: c for c in case_of(rise, people, WHO).changes}
     assert found["sbp"].change > 30
     assert found["sbp"].detectable is True
-    assert found["dbp"].detectable is False
+
+
+def test_a_new_reading_brings_its_own_error_into_the_change(people, answer):
+    """Errors of readings count where a new one came between, and only there."""
+    again = people.subject > "v001"  # six of eight are read anew in the middle
+    late = people.beat >= 12
+    cuff = np.where((again & late)[:, None], [130.0, 80.0], [120.0, 75.0])
+    read = people.replace(cuff=cuff)
+    step = np.where(people.subject > "v004", -20.0, 20.0) * (again & late)
+    moved = answer.replace(csbp=answer.csbp + step)
+    (start, *_), (last, *_) = (
+        [c for c in case_of(moved, read, WHO).changes if c.since == since]
+        for since in ("start", "last reading")
+    )
+    errors = moved.csbp - truth_of(people).pressures[:, 0]
+    others = ["v002", "v004", "v005", "v006", "v007"]
+    assert start.error.sd == pytest.approx(sd_of_ends(errors, people, others))
+    assert start.error.detectable > 30
+    assert start.detectable is False  # a step of 20 mmHg
+    assert last.error.subjects == 7
+    assert last.error.detectable < 10
+    (once, *_) = case_of(moved, read, "v001").changes
+    assert once.detectable is None  # one other person was read once
+    assert "without a new reading in between, as here" in once.text
 
 
 def test_a_new_reading_begins_a_second_comparison(people, answer):
@@ -203,6 +244,14 @@ def test_centiles_are_for_men_alone(people, answer, male, sex):
     for c in found.centiles:
         assert (c.centile is not None) == (sex == "male")
         assert (c.reason == "") == (sex == "male")
+
+
+@pytest.mark.parametrize("scale", ["invasive SBP/DBP", "cuff MAP/DBP", "none"])
+def test_a_pressure_on_another_scale_has_no_centile(people, answer, scale):
+    other = answer.replace(calibration=scale)
+    found = case_of(other, people.replace(calibration=scale), WHO)
+    assert [c.centile for c in found.centiles] == [None, None]
+    assert all(f"the calibration is {scale!r}" in c.text for c in found.centiles)
 
 
 def test_an_unknown_person_is_refused_with_a_few_of_the_known(people, answer):

@@ -75,6 +75,22 @@ def test_without_a_table_there_is_no_centile_but_a_reason(age, sex, words):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    ("calibration", "given"),
+    [
+        ("cuff SBP/DBP", True),
+        ("exact", True),
+        ("cuff MAP/DBP", False),
+        ("invasive SBP/DBP", False),
+        ("none", False),
+    ],
+)
+def test_mmhg_of_another_source_have_no_centile(calibration, given):
+    found = centile("sbp", 115.0, age=55.0, sex="male", calibration=calibration)
+    assert (found.centile is not None) is given
+    assert (calibration in found.reason) is not given
+
+
 def test_more_pressure_is_a_higher_centile():
     found = [
         centile("pp", float(v), age=40.0, sex="male").centile for v in range(20, 60)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from capnet.errors import ConfigError
-from capnet.evaluation.changes import change_of, measurement_error
+from capnet.evaluation.changes import change_error, change_of, measurement_error
 
 
 def test_the_sd_is_the_one_of_an_analysis_of_variance():
@@ -67,6 +67,30 @@ def test_95_percent_of_no_changes_stay_below():
     least = measurement_error(errors, subject).detectable
     apart = np.abs(np.diff(rng.normal(0, 5, (20_000, 2)), axis=1))
     assert 0.93 < (apart < least).mean() < 0.97
+
+
+def test_the_first_and_the_last_answer_say_what_a_change_is_held_against():
+    """For two answers each it is the SD of differences over the square root of 2."""
+    rng = np.random.default_rng(6)
+    errors = rng.normal(0, 1, (40, 30)).cumsum(axis=1)  # a random walk
+    subject = np.repeat(np.arange(40), 30).astype(str)
+    found = change_error(errors.ravel(), subject, beats=3)
+    apart = errors[:, -3:].mean(axis=1) - errors[:, :3].mean(axis=1)
+    assert found.sd == pytest.approx(np.sqrt(np.square(apart).mean() / 2))
+    assert (found.subjects, found.answers, found.beats) == (40, 80, 3)
+    # pooled over all answers it would be too small: most are nearer to each other
+    assert measurement_error(errors.ravel(), subject, beats=3).sd < 0.8 * found.sd
+
+
+def test_two_answers_each_are_all_there_are():
+    rng = np.random.default_rng(7)
+    errors = rng.normal(0, 1, 60)
+    subject = np.repeat(np.arange(10), 6).astype(str)
+    both = [f(errors, subject, beats=3) for f in (change_error, measurement_error)]
+    assert both[0] == both[1]
+    few = change_error(errors, subject, beats=4)
+    assert few.sd is None
+    assert "0 people" in few.reason
 
 
 def test_unscored_beats_do_not_count():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 
 from capnet import metrics
 from capnet.errors import ConfigError, ProtocolError
@@ -15,6 +16,7 @@ from capnet.evaluation.scores import Ground
 from capnet.evaluation.statistics.bootstrap import Interval
 from capnet.evaluation.statistics.holm import holm
 from capnet.evaluation.truth import truth_of
+from capnet.evaluation.verdict import comparison_line, verdict_lines
 from capnet.prediction import Prediction
 from tests.evaluation.conftest import (
     make_beats,
@@ -213,15 +215,14 @@ def test_pairs_use_the_beats_that_both_answer(predictions, beats):
     assert scored.scores[0].subjects == 20
 
 
-def test_no_shared_beat_is_refused_in_a_pair_and_skipped_in_the_table(
+def test_a_floor_without_a_shared_beat_is_refused_in_a_pair_and_another_is_met(
     predictions, beats
 ):
     half = beats.subject < "v015"
     deep = refuse(waves(beats, "shy", spread=3.0), half)
     floor = refuse(predictions[1], ~half)
     scored = evaluate(with_controls([deep, floor], beats), beats, resamples=100)
-    assert scored.best_floor(0).method == "ridge"
-    assert scored.comparisons == ()
+    assert {c.method_b[0] for c in scored.comparisons} == {"made-up last"}
     with pytest.raises(ProtocolError, match="on the 0 beats that both methods answer"):
         scored.paired("shy", "ridge")
 
@@ -327,3 +328,124 @@ def test_refusals(evaluation, predictions, beats):
     )
     with pytest.raises(ProtocolError, match="answers the DBP on 68 of 73"):
         evaluate([partly], beats)
+
+
+def shy_floor(beats):
+    """A deep row, a good floor, and a bad floor that answers its best third alone."""
+    generator = np.random.default_rng(5)
+    size = generator.permutation(len(beats)) / len(beats)
+    wave = beats.reference
+    hard, easy = (wave + s * size[:, None] for s in (6.0, 9.0))
+    made = Prediction.from_waveform
+    deep = made("net", beats, wave + 5.0 * size[:, None], role="deep")
+    good = made("ridge", beats, hard, role="floor")
+    bad = made("shy", beats, easy, role="floor")
+    return deep, good, refuse(bad, size > 1 / 3), size
+
+
+def test_a_floor_gains_nothing_by_refusing_hard_beats(beats):
+    deep, good, shy, size = shy_floor(beats)
+    silent = refuse(good.replace(method="almost silent"), size > 0.02)
+    rows = with_controls([deep, good, shy, silent], beats)
+    scored = evaluate(rows, beats, resamples=100)
+    values = {s.method: s.values["sbp_rmse"] for s in scored.scores}
+    assert values["almost silent"] < values["shy"] < values["ridge"]
+    assert scored.floor_of("net").method == "ridge"
+    assert scored.best_floor(0).method == "ridge"
+    assert [c.method_b[0] for c in scored.planned] == ["ridge", "ridge"]
+
+
+def test_a_floor_that_misses_few_beats_is_still_met(beats):
+    deep, good, shy, size = shy_floor(beats)
+    good = refuse(good, size > 0.9)
+    scored = evaluate(with_controls([deep, good, shy], beats), beats, resamples=100)
+    assert scored.floor_of("net").method == "ridge"
+    (pair,) = (c for c in scored.planned if c.metric == "sbp_rmse")
+    assert pair.share == pytest.approx(np.mean(size <= 0.9))
+    assert "% of the beats that both answer" in comparison_line(pair)
+
+
+def test_a_deep_row_gains_nothing_by_refusing_hard_beats(beats):
+    deep, good, _, size = shy_floor(beats)
+    worse = beats.reference + 5.9 * size[:, None]
+    shy = Prediction.from_waveform("shy net", beats, worse, role="deep")
+    shy = refuse(shy, size > 0.3)
+    scored = evaluate(with_controls([deep, shy, good], beats), beats, resamples=100)
+    values = [s.values["sbp_rmse"] for s in scored.scores[:2]]
+    assert values[1] < values[0]
+    assert scored.best_deep(0).method == "net"
+    assert "of net " in verdict_lines(scored)[0]
+
+
+def test_indices_are_paired_on_the_waves_that_both_have(beats):
+    turn = np.sin(2 * np.pi * np.arange(64) / 64)
+    height = np.arange(len(beats))[:, None] % 5
+    flat = np.arange(len(beats)) % 3 == 0
+    wave = np.where(flat[:, None], 100.0, beats.reference + height * turn)
+    p = Prediction.from_waveform("a", beats, wave, role="floor")
+    q = beats.reference - 2 * height * turn
+    q = Prediction.from_waveform("b", beats, q, role="floor")
+    scored = evaluate([p, q], beats, resamples=100)
+    pair = scored.paired("a", "b", "form_factor_mae")
+    kept = [
+        metrics.index_errors(
+            x.waveform[~flat], beats.reference[~flat], beats.duration[~flat]
+        )
+        for x in (p, q)
+    ]
+    a, b = (
+        metrics.per_subject(np.abs(k["form_factor_error"]), beats.subject[~flat]).mean()
+        for k in kept
+    )
+    assert (pair.a, pair.b) == pytest.approx((a, b))
+    assert pair.difference == pytest.approx(a - b)
+    assert pair.subjects == len(np.unique(beats.subject[~flat]))
+
+
+def test_a_pair_counts_the_subjects_behind_it(evaluation, beats):
+    pair = evaluation.paired(("net", 0), ("ridge", 0), "sbp_tracking")
+    assert pair.subjects == evaluation.score(("net", 0)).counts["sbp_tracking"]
+    assert pair.subjects < len(beats.subjects)
+
+
+def test_the_difference_of_two_r2_is_a_ratio_of_means(evaluation, predictions, beats):
+    pair = evaluation.paired(("net", 0), ("ridge", 0), "amplification_r2")
+    values = [
+        evaluation.score(key).values["amplification_r2"]
+        for key in (("net", 0), ("ridge", 0))
+    ]
+    assert pair.difference == pytest.approx(values[0] - values[1])
+    assert pair.interval.low < pair.difference < pair.interval.high
+    truth = beats.reference.max(axis=1)
+    squares = [
+        metrics.per_subject((p.csbp - truth) ** 2, beats.subject)
+        for p in (predictions[3], predictions[1])
+    ]
+    assert pair.p_value == pytest.approx(ttest_rel(*squares).pvalue)
+
+
+def test_few_subjects_win_nothing():
+    beats = make_beats([2] * 12)
+    rows = [waves(beats, "net", spread=0.1), numbers(beats, "arm", error=9.0)]
+    scored = evaluate(with_controls(rows, beats), beats, resamples=100)
+    (pair,) = scored.planned
+    assert pair.interval.high < 0
+    assert (pair.few, pair.outcome) == (True, "undecided")
+
+
+def test_a_question_is_asked_once_and_never_dropped(predictions, beats):
+    asked = [(("net", 0), ("ridge", 0)), ("arm - 8", "shuffled")]
+    scored = evaluate(predictions, beats, resamples=100, compare=asked)
+    assert [c.method_a[0] for c in scored.asked] == ["arm - 8"]
+    assert scored.comparisons == scored.planned + scored.asked
+    half = beats.subject < "v015"
+    apart = [refuse(predictions[1], half), refuse(predictions[0], ~half)]
+    with pytest.raises(ProtocolError, match="on the 0 beats that both methods answer"):
+        evaluate(apart, beats, resamples=100, compare=[("ridge", "arm - 8")])
+
+
+def test_scores_of_single_waves_are_given(evaluation, predictions, beats):
+    scored = evaluation.scored[1]
+    each = metrics.waveform_rmses(predictions[1].waveform, beats.reference)
+    np.testing.assert_allclose(scored.waves["wave_rmse"], each["wave_rmse"])
+    assert len(scored.waves["timing_ms"]) == scored.beats.sum()

@@ -1,5 +1,8 @@
 """The gate of floors: what a deep row needs beside it, and nothing more."""
 
+import re
+
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -107,6 +110,45 @@ def test_each_demanded_row_is_needed(beats, inputs, k):
             evaluate(rest, beats, resamples=100)
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"role": "Deep"}, "says role 'Deep'; wanted one of deep, floor, control"),
+        ({"role": "claim"}, "says role 'claim'"),
+        ({"inputs": ("PPG", "cuff")}, "says inputs 'PPG'; wanted a tuple of words"),
+        ({"inputs": "ppg"}, "says inputs 'ppg'; wanted a tuple of words among"),
+        ({"inputs": ("finger",)}, "says inputs 'finger'"),
+        ({"k": -3}, "says k = -3; wanted the number"),
+        ({"seen": "abc"}, "says labels of 'abc' at k = 0"),
+    ],
+)
+def test_odd_words_do_not_open_the_gate(beats, monkeypatch, said, why):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    odd = deep(beats, inputs=("cuff", "ppg")).replace(**said)
+    with pytest.raises(ProtocolError, match=re.escape(why)):
+        evaluate([odd], beats, resamples=100)
+    with pytest.raises(ProtocolError, match=re.escape(why)):
+        missing_floors([numbers(beats, "arm - 8"), odd], beats)
+
+
+def test_the_message_tells_what_is_wrong_with_the_near_ones(beats):
+    rows = with_controls([deep(beats, k=5, inputs=("cuff", "ppg"), seen="abc")], beats)
+    moved = []
+    for p in rows:
+        if p.family == "ridge" and p.k == 5:
+            p = p.replace(seen="xyz")
+        elif p.family == "GTF":
+            p = p.replace(inputs=("cuff",))
+        moved.append(p)
+    with pytest.raises(ProtocolError) as caught:
+        check_floors(moved, beats)
+    text = str(caught.value)
+    assert "'made-up ridge' does not count: labels of xyz" in text
+    assert "'made-up ridge' does not count: k = 0" in text
+    assert "'made-up GTF' does not count: inputs cuff" in text
+    assert "lack 2 rows" in text
+
+
 def test_order_of_rows_does_not_matter(beats):
     rows = with_controls([deep(beats, k=5, inputs=("cuff", "ppg"))], beats)
     check_floors(rows[::-1], beats)
@@ -148,7 +190,12 @@ def test_other_k_other_inputs_and_other_roles_do_not_count(beats):
         ridge.replace(family="Ridge regression"),
     ):
         assert [d.family for d in missing_floors([*rest, other], beats)] == ["ridge"]
-    check_floors([*rest, ridge.replace(role="control")], beats)
+    # The verdict is against floors: a floor called a control would be in nobody's way.
+    posed = [*rest, ridge.replace(role="control")]
+    with pytest.raises(ProtocolError, match="'made-up ridge' does not count: role 'co"):
+        check_floors(posed, beats)
+    calm = [p.replace(role="control") if p.family in CONTROLS else p for p in rows]
+    check_floors(calm, beats)
 
 
 def test_a_floor_answers_what_the_deep_row_answers(beats):

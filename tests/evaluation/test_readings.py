@@ -89,7 +89,14 @@ def test_unknown_times_and_numbers_alone_give_no_age_and_no_shape():
     )
     assert found.age is None
     assert found.shape_drift is None
-    assert not found.due
+    assert found.due is None  # nobody can say that it is not
+    assert found.text.startswith("not known")
+    fast = np.array([60.0, 60.0, 90.0, 90.0])
+    due = recalibration_due(
+        np.full(4, np.nan), np.tile([120.0, 75.0], (4, 1)), fast, None
+    )
+    assert due.due is True
+    assert due.text == "due: heart rate has changed by +50 % since"
 
 
 def test_refused_beats_do_not_drift():

@@ -55,7 +55,8 @@ def test_it_leaves_numbers_tables_pictures_and_beats(run):
     pairs = [(t, c) for t in ("dev", "test") for c in ("exact", "cuff")]
     assert {
         *("manifest.json", "benchmark.json", "splits.json", "floors.csv", "table.md"),
-        *("report.html", "benchmark.log", "shift_dev.png", "shift_test.png"),
+        *("report.html", "report.json", "benchmark.log"),
+        *("shift_dev.png", "shift_test.png"),
         *(f"beats/{t}/beats_{c}.npz" for t, c in pairs),
         *(
             f"beats/source/{h}beats_{c}.npz"
@@ -108,6 +109,45 @@ def test_few_labels_are_averaged_over_the_draws(run):
         assert {row["k"] for row in rows} == {3, 5}
         assert {row["draws"] for row in rows} == {2}
         assert "ridge + affine" in {row["method"] for row in rows}
+
+
+def test_the_report_puts_home_beside_away(run):
+    results = {
+        r["calibration"]: r
+        for r in read(run, "benchmark.json")["results"]
+        if r["clinic"] == "test"
+    }
+    told = read(run, "report.json")["numbers"]["evaluations"]
+    assert told.keys() == results.keys()
+    for calibration, result in results.items():
+        shift = told[calibration]["shift"]
+        home, away = (
+            {
+                (m["method"], m["k"]): m["values"]["sbp_rmse"]
+                for m in result[n]["methods"]
+            }
+            for n in ("in_domain", "under_shift")
+        )
+        assert len(shift["rows"]) == len(home) > 10
+        for row in shift["rows"]:
+            key = tuple(row["method"])
+            assert row["home"] == pytest.approx(home[key])
+            assert row["away"] == pytest.approx(away[key])
+            assert row["difference"] == pytest.approx(away[key] - home[key])
+
+
+def test_the_report_averages_over_the_draws_of_labels(run):
+    results = read(run, "benchmark.json")["results"]
+    told = read(run, "report.json")["numbers"]["evaluations"]
+    for result in (r for r in results if r["clinic"] == "test"):
+        found = told[result["calibration"]]["repeats"]
+        assert found["count"] == 2
+        rows = {tuple(row["method"]): row for row in found["rows"]}
+        assert {k for _, k in rows} == {3, 5}
+        for few in result["by_labels"]:
+            row = rows[few["method"], few["k"]]
+            assert row["mean"] == pytest.approx(few["sbp_rmse"])
+            assert row["spread"] == pytest.approx(few["sbp_rmse_sd"])
 
 
 def test_the_limit_of_the_cuff_stands_beside_every_result(run):

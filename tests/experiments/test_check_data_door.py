@@ -41,6 +41,7 @@ def test_an_example_has_no_errors(example, door):
     run = door("check_data", f"data.root={root}").check()
     pictures = {f"pictures/row00{n}_virtual-0{n - 1}_monitor.png" for n in (2, 3)}
     tables = {"check.json", "check.csv", "check.html", "check_data.log"}
+    tables |= {"check.report.json"}  # the twin of the page
     assert run.files == HYDRA | tables | pictures
     assert run.last_line == str(run.folder / "check.html")
     assert "2 recordings of 2 virtual people" in run.out

@@ -8,6 +8,7 @@ import pytest
 
 from capnet.evaluation.audits.trail import load_run
 from capnet.evaluation.verification import verify_run
+from experiments.evaluate import _quoted, _together
 from tests.evaluation.audits.test_tables import tables
 from tests.experiments.conftest import assert_refused, open_door
 
@@ -134,3 +135,23 @@ def test_what_cannot_be_judged_is_one_line(brought, door, change, words, error):
     keys = {c.partition("=")[0] for c in change}
     kept = [p for p in paths if p.partition("=")[0] not in keys]
     assert_refused(door("evaluate", *kept, *change), *words, error=error)
+
+
+def test_paths_of_tables_may_have_any_sign():
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parser = OverridesParser.create()
+    for path in ("my table (1).csv", "o'clock, [x].csv", "a=b {c}.csv", "plain.csv"):
+        (found,) = parser.parse_overrides([_quoted(f"predictions={path}")])
+        assert found.value() == path
+    for word in ("predictions='a b.csv'", "seed=1", "models=[a,b]", "reference=null"):
+        assert _quoted(word) == word
+
+
+def test_floors_of_a_report_are_not_made_twice(brought):
+    _, run, _ = brought
+    ((rows, truth),) = load_run(run.folder).values()
+    made = [p for p in rows if p.family == "mean"]
+    assert _together(rows, made) == rows
+    other = [p.replace(csbp=p.csbp + 1.0) for p in made]
+    assert [p.method for p in _together(rows, other)][0].endswith("made here")

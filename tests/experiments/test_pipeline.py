@@ -5,12 +5,14 @@ import json
 import re
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hydra import compose, initialize_config_dir
 
 from capnet.data.readers import read_record
 from capnet.data.splits import few_shot_split
@@ -18,8 +20,11 @@ from capnet.data.writers.records import write_record
 from capnet.evaluation.frame import FRAME_COLUMNS
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER
+from experiments import build
+from experiments.door import plain
 from experiments.judging import pairs
-from experiments.stages import shots_of
+from experiments.pipeline import Source
+from experiments.stages import observe, people, shots_of
 from tests.experiments.conftest import ROOT, TINY, Opened, assert_refused, open_door
 from tests.fakes.make_record import make_record
 from tests.fakes.people import make_people, refuse
@@ -336,6 +341,41 @@ def test_rows_are_compared_at_the_k_that_they_have():
         (("mmd_lora", 18), ("affine", 18)),
     ]
     assert pairs({"source": models["source"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("target.seed=0", "source, test share the seed 0"),
+        ("target.seed=500000", "source-apart, test share the seed 500000"),
+        ("target.name=source-apart", "share the name 'source-apart'"),
+        ("intervals.coverage=1.5", "intervals.coverage is 1.5"),
+        ("intervals.coverage=much", "intervals.coverage is 'much'"),
+        ("intervals.people=10", "intervals.people = 10; wanted at least 25"),
+    ],
+)
+def test_what_would_fail_or_mix_people_later_is_refused_first(door, override, words):
+    assert_refused(door("pipeline", *TINY, override), words)
+
+
+def test_those_whom_intervals_are_learnt_from_serve_nothing_else():
+    """Neither those learnt from nor those judged on, by name and by body."""
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        cfg = compose("pipeline", [*TINY])
+    clinics = [build.clinic(plain(c)) for c in (cfg.source, cfg.target)]
+    learnt, judged = (people(c, show=False) for c in clinics)
+    source = Source(clinics[0], learnt, cfg)
+    apart, home = source.apart("cuff SBP/DBP")
+    tables = [
+        apart,
+        home,
+        source.beats("cuff SBP/DBP"),
+        observe(clinics[1], judged, "cuff SBP/DBP", draws=1, radial_every=0),
+    ]
+    for one, other in combinations(tables, 2):
+        assert not {*one.subjects} & {*other.subjects}
+        assert not np.isin(one.reference, other.reference).any()
+    assert len(apart.subjects) == pytest.approx(4 * len(home.subjects), abs=4)
 
 
 def test_labelled_people_without_a_beat_are_told(caplog):

@@ -1,6 +1,7 @@
 """The door that puts several runs of a study together."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from capnet.evaluation.audits.trail import save_run
 from capnet.evaluation.truth import truth_of
 from capnet.files import sha256_of
+from capnet.prediction import DISCLAIMER
 from tests.evaluation.conftest import make_beats, waves, with_controls
 from tests.experiments.conftest import assert_refused, open_door
 
@@ -57,7 +59,39 @@ def test_every_file_is_named_with_its_hash(run, runs):
     hashes = notes["notes"]
     for i, folder in enumerate(runs):
         for name in ("predictions.parquet", "truth.parquet"):
-            assert hashes[f"run{i}/{name}"] == sha256_of(Path(folder) / name)
+            there = hashes[f"runs[{i}]: run{i}/{name}"]
+            assert there == sha256_of(Path(folder) / name)
+
+
+def test_the_page_says_each_p_value_once_and_what_it_is_not(run):
+    page = (run.folder / "repeats.html").read_text()
+    assert "(Holm)" in page
+    assert "p = p" not in page
+    assert DISCLAIMER in page
+
+
+def test_runs_of_the_same_name_keep_their_hashes(tmp_path):
+    """As two sweeps leave them: first/0 and second/0."""
+    homes = [tmp_path / "first", tmp_path / "second"]
+    for home in homes:
+        home.mkdir()
+    runs = [leave(h / "0", spread=3.0, seed=i) for i, h in enumerate(homes)]
+    asked = (f"runs=[{','.join(runs)}]", "resamples=100", "metrics=[sbp_rmse]")
+    run = open_door("repeats", *asked, folder=tmp_path / "run").check()
+    twin = json.loads((run.folder / "repeats.report.json").read_text())
+    assert len(twin["provenance"]["notes"]) == 4
+
+
+def test_a_copy_of_a_run_is_no_repeat(runs, tmp_path):
+    copy = shutil.copytree(runs[0], tmp_path / "copy")
+    done = open_door("repeats", f"runs=[{runs[0]},{copy}]", folder=tmp_path / "run")
+    assert_refused(done, "a copy is no repeat")
+
+
+def test_a_folder_that_is_no_run_is_refused(runs, tmp_path):
+    asked = f"runs=[{runs[0]},{tmp_path}]"
+    done = open_door("repeats", asked, folder=tmp_path / "run")
+    assert_refused(done, "holds no predictions.parquet", error="RecordError")
 
 
 def test_one_run_is_refused(runs, tmp_path):

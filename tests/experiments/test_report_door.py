@@ -135,6 +135,25 @@ def test_a_record_without_a_truth_has_a_page_without_an_error(door, estimated):
     assert_refused(away, "'femoral'", "brachial, radial")
 
 
+def test_what_there_is_no_choice_of_is_told(door, judged, estimated):
+    site = door("report", f"run={judged}", "case=v003", "site=radial")
+    assert_refused(site, "site is 'radial'", "Leave it out")
+    asked = (f"run={estimated}", "case=v000", "method=aligned")
+    scale = door("report", *asked, "calibration=exact")
+    assert_refused(scale, "calibration is 'exact'", "without a truth")
+
+
+def test_a_name_that_looks_like_a_number_is_a_name(door, tmp_path):
+    beats = make_beats([2] * 6)
+    name = "3000003_0012"
+    beats = beats.replace(
+        subject=np.where(beats.subject == "v003", name, beats.subject)
+    )
+    save_run({"exact": ([waves(beats, "net")], truth_of(beats))}, tmp_path)
+    found = case_in(door("report", f"run={tmp_path}", f"case={name}").check())
+    assert found["subject"] == name
+
+
 def test_answers_come_back_as_they_were(estimated):
     beats = make_beats([40], reference=False)
     rows, asked = load_answers(estimated, "radial")

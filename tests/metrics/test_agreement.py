@@ -128,3 +128,11 @@ def test_refusals():
         limits_of_agreement_proportional(one, one)
     with pytest.raises(ShapeError, match="NaN"):
         limits_of_agreement_proportional(np.full(4, np.nan), np.ones(4))
+
+
+def test_an_error_of_the_limit_counts_whatever_the_last_binary_place_says():
+    reference = np.round(np.arange(800, 1600) / 10, 1)
+    predicted = np.round(reference + 5, 1)
+    assert np.abs(predicted - reference).max() > 5
+    assert fraction_within(predicted, reference, limit=5) == 1.0
+    assert fraction_within(predicted + 1e-6, reference, limit=5) == 0.0

@@ -5,10 +5,16 @@ import numpy as np
 import pytest
 
 from capnet.errors import ShapeError
+from capnet.metrics.agreement import proportional_bias
+from capnet.metrics.amplification import amplification_r2, per_subject_amplification_r2
 from capnet.metrics.changes import tracking
 from capnet.metrics.error import bias, mae, r2, rmse, sd
 from capnet.metrics.per_subject import per_subject_mae, per_subject_sd
-from capnet.metrics.relative import explained_deviation, mase
+from capnet.metrics.relative import (
+    explained_deviation,
+    mase,
+    per_subject_explained_deviation,
+)
 
 GOOD = np.array([120.0, 131.0, 118.0])
 METRICS = [bias, sd, mae, rmse, r2, explained_deviation]
@@ -73,3 +79,34 @@ def test_whole_and_short_numbers_give_the_same_answer():
             found = metric(other.astype(kind), GOOD.astype(kind))
             assert found == pytest.approx(expected, rel=1e-6)
     assert mase(other.astype(int), GOOD.astype(int), GOOD.astype(int) + 1) > 0
+
+
+def test_what_is_constant_but_for_rounding_is_no_spread():
+    """130.1 - 120.1 and 141.1 - 131.1 differ in the last place; nothing else does."""
+    generator = np.random.default_rng(0)
+    aortic = np.round(generator.uniform(90, 150, 50), 1)
+    arm, person = aortic + 10.1, np.arange(50) // 2
+    assert np.ptp(arm - aortic) > 0
+    guess = aortic + generator.standard_normal(50)
+    with pytest.raises(ShapeError, match="the reference is constant"):
+        amplification_r2(guess, aortic, arm)
+    with pytest.raises(ShapeError, match="the reference is constant"):
+        per_subject_amplification_r2(guess, aortic, arm, person)
+    with pytest.raises(ShapeError, match="the SD of the error is 0"):
+        explained_deviation(arm, aortic)
+    with pytest.raises(ShapeError, match="the SD of the error is 0"):
+        per_subject_explained_deviation(arm, aortic, person)
+    with pytest.raises(ShapeError, match="the naive error is 0"):
+        mase(guess, arm, aortic + 10.0 + 0.1)
+    mirrored = 240.2 - aortic
+    with pytest.raises(ShapeError, match="the same for all"):
+        proportional_bias(mirrored, aortic)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_single_precision_is_read_in_double(metric):
+    generator = np.random.default_rng(1)
+    reference = (120 + generator.standard_normal(3000)).astype(np.float32)
+    predicted = reference + generator.standard_normal(3000).astype(np.float32)
+    exact = metric(predicted.astype(np.float64), reference.astype(np.float64))
+    assert metric(predicted, reference) == pytest.approx(exact, rel=1e-12)

@@ -9,6 +9,7 @@ from capnet.metrics.waveform import (
     foot_lateness,
     foot_positions,
     lateness,
+    score_waves,
     shape_rmse,
     timing_error,
     timing_errors,
@@ -167,3 +168,16 @@ def test_a_flat_wave_has_no_foot_and_is_not_turned(reference):
     assert waveform_rmse_foot_aligned(flat, reference) == pytest.approx(
         waveform_rmse_unaligned(flat, reference)
     )
+
+
+def test_single_precision_is_read_in_double_and_blocks_change_nothing(
+    predicted, reference
+):
+    many, true = (
+        np.tile(w, (120, 1)).astype(np.float32) for w in (predicted, reference)
+    )
+    whole = score_waves(many, true)
+    alone = score_waves(many[:20].astype(np.float64), true[:20].astype(np.float64))
+    for name, values in whole.items():
+        np.testing.assert_allclose(values, np.tile(alone[name], 120), atol=1e-12)
+    np.testing.assert_array_equal(lateness(many, true), whole["lateness"])

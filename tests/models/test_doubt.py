@@ -103,6 +103,34 @@ def test_half_of_the_people_learnt_from_are_below_one_half(doubt, floor):
     assert np.mean(found < 0.5) == pytest.approx(0.5, abs=0.01)
 
 
+def test_a_beat_without_a_pulse_is_doubted_most_of_those_answered(doubt, floor, beats):
+    """A floor of the cuff alone answers it; what it is made of nobody saw."""
+    ppg = beats.ppg.copy()
+    ppg[7] = np.nan
+    blind = beats.replace(ppg=ppg)
+    found = doubt.of(floor.predict(blind), blind)
+    others = np.delete(found, 7)
+    assert others.max() < found[7] < 1.0
+    np.testing.assert_array_equal(
+        others, np.delete(doubt.of(floor.predict(beats), beats), 7)
+    )
+
+
+def test_beats_without_a_pulse_are_not_learnt_from(floor, beats):
+    known = noisy(400, seed=21, beats=2)
+    ppg = known.ppg.copy()
+    ppg[::10] = np.nan
+    holes = known.replace(ppg=ppg)
+    kept = known.take(np.arange(len(known)) % 10 != 0)
+    said = floor.predict(beats)
+    one = Doubt.learn(floor.predict(holes), holes).of(said, beats)
+    other = Doubt.learn(floor.predict(kept), kept).of(said, beats)
+    np.testing.assert_allclose(one, other, rtol=1e-9)
+    none = known.replace(ppg=np.full_like(known.ppg, np.nan))
+    with pytest.raises(ProtocolError, match=r"from 0 subjects with a pulse"):
+        Doubt.learn(floor.predict(none), none)
+
+
 def test_an_unknown_age_has_a_doubt(doubt, floor, beats):
     unknown = beats.replace(age=np.full(len(beats), np.nan))
     assert np.isfinite(doubt.of(floor.predict(unknown), unknown)).all()

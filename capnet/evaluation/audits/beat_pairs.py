@@ -18,8 +18,8 @@ _LONGEST: Final = 128
 """Samples of a beat; finer grids are averaged."""
 _MOST_SUBJECTS: Final = 24
 _MOST_BEATS: Final = 8
-_POSSIBLE: Final = (-20.0, 400.0)
-"""mmHg: of any sample, an undershoot of a filter included."""
+_POSSIBLE: Final = (-100.0, 400.0)
+"""mmHg: of any sample, the undershoot of a filter at the ends of a beat included."""
 _USUAL: Final = (30.0, 250.0)
 """mmHg: of the median of all samples."""
 _LEAST_PULSE: Final = 5.0

@@ -18,9 +18,10 @@ BAND: Final = 6
 """Harmonics that are judged: 6 to 9 Hz at rest. Above them a pressure pulse has little,
 and the published transfer functions end at 9 Hz."""
 
-EXTENSIONS: Final = ("periodic", "held", "mean", "zero", "chained")
+EXTENSIONS: Final = ("periodic", "held", "odd", "mean", "zero", "chained")
 """What a filter may have met before and after a beat: the same beat again, its first
-and last value, its mean, nothing, or the beats that stand beside it in the table."""
+and last value, its reflection in its ends, its mean, nothing, or the beats that stand
+beside it in the table."""
 
 
 def harmonics(waves: Float[np.ndarray, "..."], count: int) -> Float[np.ndarray, "..."]:
@@ -83,6 +84,8 @@ def _extended(
 ) -> np.ndarray:
     if extension == "held":
         return np.pad(row, reach, mode="edge")
+    if extension == "odd":
+        return np.pad(row, reach, mode="reflect", reflect_type="odd")
     if extension in ("mean", "zero"):
         value = row.mean() if extension == "mean" else 0.0
         return np.pad(row, reach, constant_values=value)

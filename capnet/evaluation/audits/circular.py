@@ -31,7 +31,7 @@ from capnet.types import RawSamples
 
 __all__ = ["Candidate", "Circularity", "circularity"]
 
-FLOOR: Final = 0.2
+FLOOR: Final = 0.15
 """mmHg that a filter fitted here may leave; see `circularity`."""
 PUBLISHED_FLOOR: Final = 0.125
 """mmHg for a published filter, which has gain, delay and heart rate of a subject free:
@@ -173,11 +173,11 @@ _DERIVATION: Final[Mapping[str, str]] = {
     "wave": (
         f"{FLOOR:g} mmHg ({PUBLISHED_FLOOR:g} for a published filter), in the "
         f"harmonics 1 to {BAND}, with level, gain and shift of every beat free. It "
-        "lies between what device-like filters leave there with little noise (0.08 mmHg) "
-        "and the least that physiology leaves to a filter of four people (virtual "
-        "people of PWDB, carotid to aorta: median 0.4, 5th percentile 0.24 mmHg). "
-        "Two standard errors of the squared score (one for a published filter) are "
-        "granted to the noise."
+        "lies between what device-like filters leave there with little noise (0.08 "
+        "mmHg) and the least that physiology leaves to a filter of four people "
+        "(virtual people of PWDB, carotid to aorta: median 0.4, 5th percentile 0.2 "
+        "mmHg). Two standard errors of the squared score (one for a published filter) "
+        "are granted to the noise."
     ),
     "scalar": (
         f"{SCALAR_FLOOR:g} mmHg for a formula and a constant, {LINE_FLOOR:g} mmHg for "
@@ -223,10 +223,10 @@ def circularity(
     Filters of 0.16 to 1.1 beats are fitted by least squares (with three ridges) on up
     to eight subjects and held against the others: as they are, with a gain of each
     beat, and with a gain and a small shift; levels are always free. Before and after a
-    beat they meet the same beat again, its ends held, its mean, zero, or its
-    neighbours. The published filters of Karamanoglu et al. (1993) are held against the
-    target, too, with gain and delay free, and the heart rate where it is not known. Of
-    the filter that leaves least in the harmonics 1 to 6 the score is
+    beat they meet the same beat again, its ends held, its reflection, its mean, zero,
+    or its neighbours. The published filters of Karamanoglu et al. (1993) are held
+    against the target, too, with gain and delay free, and the heart rate where it is
+    not known. Of the filter that leaves least in the harmonics 1 to 6 the score is
 
     .. math:: S^2 = \overline{|\bar r_s|^2 - v (d / B_s + l_s)}
 
@@ -237,10 +237,10 @@ def circularity(
     rounding thus do not hide a device, and do not pass for physiology.
 
     The target is flagged where :math:`S^2 \le T_0^2 + 2 se(S^2)`. :math:`T_0` is
-    0.2 mmHg (0.125 for a published filter, with one standard error). Devices with 0.1
+    0.15 mmHg (0.125 for a published filter, with one standard error). Devices with 0.1
     mmHg of noise leave up to 0.08 mmHg by this score; carotid to aorta in virtual
-    people, the least physiological case known, 0.4 (median; 5th percentile 0.24) with
-    five subjects, brachial to aorta 0.9 (5th percentile 0.55). Noise of 1 mmHg in
+    people, the least physiological case known, 0.4 (median; 5th percentile 0.2) with
+    five subjects, brachial to aorta 0.8 (5th percentile 0.4). Noise of 1 mmHg in
     single beats of five people makes physiology hard to tell from a device: the more
     noise, the more must be left over to go unflagged. Repeated beats help most.
 

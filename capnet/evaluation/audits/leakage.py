@@ -124,7 +124,7 @@ def audit_leakage(
 ) -> Leakage:
     """Look for what the tested people may have told a model that learnt from others.
 
-    Segments are the PPG of each beat; recordings are compared as in
+    Segments are the PPG of each beat, and every wave that both sides have; recordings are compared as in
     `capnet.data.duplicates`, too (copies in another order, cut, with more noise).
 
     Args:
@@ -158,6 +158,14 @@ def audit_leakage(
         checked=checked,
         what="PPG",
     )
+    for name in sorted(train.waves.keys() & test.waves.keys()):
+        if train.waves[name].shape[1] == test.waves[name].shape[1]:
+            _segments(
+                *(train.waves[name], test.waves[name], train.subject, test.subject),
+                findings=findings,
+                checked=checked,
+                what=name,
+            )
     _recordings(train, test, findings, checked)
     tables = (
         _tables(train, test)
@@ -324,22 +332,23 @@ def _segments(
     what: str,
     shifts: int = 2,
 ) -> None:
-    """Report copies, one finding a pair of subjects."""
+    """Report copies, one finding a pair of subjects that is not told yet."""
     checked.append(
         f"{what}: {len(test)} tested rows against {len(train)}, exact, rescaled, "
         f"shifted by up to {shifts} samples, with noise"
     )
     first, second = (np.asarray(x, dtype=np.float64) for x in (train, test))
-    copies = find_copies(first, second, shifts=shifts)
+    copies = find_copies(first, second, subject=mine, shifts=shifts)
     one, other = mine[copies.one].astype(np.str_), theirs[copies.other].astype(np.str_)
     pairs = np.stack([one, other], axis=1)
     if not len(pairs):
         return
     names, code = np.unique(pairs, axis=0, return_inverse=True)
+    told = {(f.train, f.test) for f in findings if f.kind == "same segments"}
     for i, (here, there) in enumerate(names):
         rows = np.flatnonzero(code.reshape(-1) == i)
-        if here == there:
-            continue  # told as a subject on both sides
+        if here == there or (str(here), str(there)) in told:
+            continue  # told as a subject on both sides, or by another wave
         part = Copies(*(column[rows] for column in copies))
         findings.append(_copied(part, str(here), str(there)))
 

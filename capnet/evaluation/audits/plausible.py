@@ -14,7 +14,13 @@ from capnet.errors import RecordError, UnitError
 from capnet.evaluation.audits.cells import Sheet
 from capnet.units import MMHG
 
-__all__ = ["check_against", "check_pressures", "check_readings", "check_unit"]
+__all__ = [
+    "check_against",
+    "check_interval",
+    "check_pressures",
+    "check_readings",
+    "check_unit",
+]
 
 Column = Float[np.ndarray, " row"]
 Columns = Mapping[str, Column]
@@ -32,6 +38,8 @@ _LOWEST: Final = {"csbp": 60.0, "cdbp": 30.0, "cmap": 40.0}
 """mmHg below which no median of people lies."""
 _HIGHEST: Final = {"csbp": 175.0, "cdbp": 112.0, "cmap": 130.0}
 """mmHg above which none lies."""
+_USUAL: Final = {"csbp": (75.0, 150.0), "cdbp": (45.0, 110.0), "cmap": (60.0, 125.0)}
+"""mmHg between which a guess of the unit puts a median."""
 _HIGH: Final = {"csbp": 140.0, "cdbp": 90.0}
 """mmHg above which SBP and DBP do not lie together: 120/78 mmHg is 163/106 cmH2O."""
 _ALONE: Final = 148.0
@@ -59,6 +67,8 @@ _RATIO: Final = (0.80, 1.29)
 """Median of a reading of the arm's SBP over the central one."""
 _AMPLIFIED: Final = -2.0
 """mmHg; lowest median of brachial - central SBP. The pulse grows towards the arm."""
+_HELD: Final = 0.1
+"""Share of answers that lie in their own intervals at least."""
 _PAIRS: Final = (
     ("csbp", "cdbp"),
     ("csbp", "cmap"),
@@ -79,10 +89,11 @@ def _people(
     return np.asarray(total[count > 0] / count[count > 0])
 
 
-def _in_mmhg(median: float) -> str:
+def _in_mmhg(median: float, key: str) -> str:
     """Say in which unit a median would be a usual pressure."""
+    low, high = _USUAL[key]
     for unit, factor in _UNITS.items():
-        if 75.0 <= median * factor <= 150.0:
+        if low <= median * factor <= high:
             return f"read as {unit} it is {median * factor:.0f} mmHg"
     return "no unit makes a usual pressure of it"
 
@@ -176,19 +187,25 @@ def _check_medians(
     for key, median in medians.items():
         highest = np.inf if declared else _HIGHEST[key]
         if not _LOWEST[key] <= median <= highest:
-            _refuse_unit(sheet, names[key], median, len(people[key]), whose)
+            _refuse_unit(sheet, names, key, median, len(people[key]), whose)
     high = _HIGH if "cdbp" in medians else {"csbp": _ALONE}
     enough = len(people["csbp"]) >= _FEW and not declared
     if enough and all(medians[key] > limit for key, limit in high.items()):
-        _refuse_unit(sheet, names["csbp"], medians["csbp"], len(people["csbp"]), whose)
+        _refuse_unit(sheet, names, "csbp", medians["csbp"], len(people["csbp"]), whose)
 
 
 def _refuse_unit(
-    sheet: Sheet, column: str, median: float, people: int, whose: str
+    sheet: Sheet,
+    names: Mapping[str, str],
+    key: str,
+    median: float,
+    people: int,
+    whose: str,
 ) -> None:
     msg = (
-        f"{sheet.name}, column {column!r}: the median of {people} people is "
-        f"{median:.4g}{whose}, which is not usual in mmHg; {_in_mmhg(median)}. Convert "
+        f"{sheet.name}, column {names[key]!r}: the median of {people} people is "
+        f"{median:.4g}{whose}, which is not usual in mmHg; {_in_mmhg(median, key)}. "
+        "Convert "
         "every pressure to mmHg. If they are in mmHg, say so with a column unit that "
         "has mmHg in every row."
     )
@@ -277,7 +294,12 @@ def _check_shape(
 
 
 def check_readings(
-    sheet: Sheet, sbp: str, dbp: str | None, arm: Columns, csbp: Column
+    sheet: Sheet,
+    sbp: str,
+    dbp: str | None,
+    arm: Columns,
+    csbp: Column,
+    rows: Bool[np.ndarray, " row"],
 ) -> None:
     """Refuse readings of the arm that cannot be, or are not in the unit of the truth.
 
@@ -287,34 +309,42 @@ def check_readings(
         dbp: Name of its diastolic column; None without one.
         arm: Both, by name, mmHg.
         csbp: True central SBP, mmHg.
+        rows: Which rows count; none of them is blank.
 
     Raises:
         UnitError: If they are in another unit than the truth.
         RecordError: If a value is impossible, or columns look exchanged.
     """
-    known = np.isfinite(arm[sbp])
-    ratio = float(np.median(arm[sbp][known] / csbp[known])) if known.any() else 1.0
+    ratio = float(np.median(arm[sbp][rows] / csbp[rows]))
     if not _RATIO[0] <= ratio <= _RATIO[1]:
         msg = (
             f"{sheet.name}, column {sbp!r}: the median is {ratio:.3g} times the "
             "central SBP. Either is in another unit than mmHg, or in another's column."
         )
         raise UnitError(msg)
+    if dbp is not None:
+        median = float(np.median(arm[dbp][rows]))
+        if median < _LOWEST["cdbp"]:
+            msg = (
+                f"{sheet.name}, column {dbp!r}: the median is {median:.4g}, which is "
+                f"no DBP in mmHg; {_in_mmhg(median, 'cdbp')}. Convert it to mmHg."
+            )
+            raise UnitError(msg)
     for name, what in ((sbp, "sbp"), (dbp, "dbp")):
         if name is None:
             continue
         low, high = _ARM[what]
-        wrong = (arm[name] < low) | (arm[name] > high)
+        wrong = rows & ((arm[name] < low) | (arm[name] > high))
         if wrong.any():
             row = int(wrong.argmax())
             found = f"{arm[name][row]:g} mmHg is no {what.upper()} of an arm"
             sheet.refuse(row, name, f"{found} ({low:g} to {high:g})", "Correct it.")
-    if dbp is not None and (wrong := arm[dbp] >= arm[sbp]).any():
+    if dbp is not None and (wrong := rows & (arm[dbp] >= arm[sbp])).any():
         row = int(wrong.argmax())
         found = f"DBP {arm[dbp][row]:g} is not below SBP {arm[sbp][row]:g}"
         sheet.refuse(row, dbp, found, f"Put {sbp} and {dbp} right.")
-    if sbp == "brachial_sbp" and known.any():
-        lift = float(np.median((arm[sbp] - csbp)[known]))
+    if sbp == "brachial_sbp":
+        lift = float(np.median((arm[sbp] - csbp)[rows]))
         if lift < _AMPLIFIED:
             msg = (
                 f"{sheet.name}, column {sbp!r}: the arm's true SBP is {lift:.1f} mmHg "
@@ -323,6 +353,34 @@ def check_readings(
                 "reading belongs into cuff_sbp."
             )
             raise RecordError(msg)
+
+
+def check_interval(
+    where: str, column: str, said: Column, low: Column, high: Column
+) -> None:
+    """Refuse intervals that hold almost none of the answers they belong to.
+
+    Args:
+        where: Whose, for messages.
+        column: What they are intervals of.
+        said: Answers. Shape (row,).
+        low: Where the intervals begin, NaN without one. Shape (row,).
+        high: Where they end. Shape (row,).
+
+    Raises:
+        RecordError: If fewer than a tenth of the answers lie in theirs.
+    """
+    there = np.isfinite(low)
+    held = (low <= said) & (said <= high)
+    if there.any() and held.sum() < _HELD * there.sum():
+        msg = (
+            f"{where}: {int(held.sum())} of {int(there.sum())} values of {column!r} "
+            f"lie between {column}_low and {column}_high, whose medians are "
+            f"{np.median(low[there]):.4g} and {np.median(high[there]):.4g}. The ends "
+            "are of another quantity or in another unit: wanted mmHg, not distances "
+            "from the value."
+        )
+        raise RecordError(msg)
 
 
 def check_against(where: str, said: Columns, true: Columns) -> None:

@@ -267,7 +267,9 @@ def _prediction(
 ) -> Prediction:
     accepted = truth.accepted & np.isfinite(values[:, 0])
     silent = "no reading calibrates this beat"
-    reason = np.where(accepted, "", np.where(truth.accepted, silent, truth.reason))
+    reason = truth.reason
+    if (truth.accepted & ~accepted).any():
+        reason = np.where(truth.accepted & ~accepted, silent, reason)
     return Prediction(
         method=name,
         role=floor.role,

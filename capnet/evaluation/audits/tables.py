@@ -2,7 +2,7 @@
 
 One row a beat (and method); pressures in mmHg; decimals with a point. Rows may stand in
 any order: they are joined by subject and beat. Columns that are not listed here are
-left alone.
+left alone, and a column without a single number is as if it were not there.
 
 Predictions: ``subject``, ``beat`` (0, 1, ...), ``method``, ``csbp``; and, if wanted,
 ``cdbp``, ``cmap``, ``cpp``, ``role`` (``deep`` by default: a claim), ``k`` (0),
@@ -15,6 +15,13 @@ Reference: ``subject``, ``beat``, ``csbp`` (or ``csbp_ref``), ``reference_type``
 ``cuff_sbp``, ``cuff_dbp``, ``brachial_sbp``, ``time`` (s), ``duration`` (s), ``age``
 (years), ``sex``, ``hr`` (bpm), ``site``, ``group``, ``accepted``, ``reason``, and any
 ``truth.<name>``, ``groups.<name>``, ``features.<name>``.
+
+Where nobody has taken a reading, ``calibration`` is ``none`` (or ``exact``, if the
+predictions were scaled by the true pressures), and there are no columns of a cuff.
+Beats that are not accepted may be blank.
+
+What two columns of plausible numbers cannot tell: whether a single method's ``csbp``
+and ``csbp_ref`` are exchanged, or the true ``csbp`` and ``cuff_sbp``.
 
 A column ``unit`` may say that pressures are in mmHg; then unusual medians are believed.
 """
@@ -31,6 +38,7 @@ from capnet.errors import ProtocolError, RecordError
 from capnet.evaluation.audits.cells import Sheet, open_sheet
 from capnet.evaluation.audits.plausible import (
     check_against,
+    check_interval,
     check_pressures,
     check_readings,
     check_unit,
@@ -125,7 +133,12 @@ def read_truth(
     beats = _beats_of(sheet)
     declared = check_unit(sheet, "references")
     values = {c: sheet.numbers(n) for c, n in names.items()}
-    rows, beats, values = _one_row_a_beat(sheet, beats, values, names)
+    values = {c: v for c, v in values.items() if c == "csbp" or not _blank(v)}
+    accepted, reason = _gate(sheet)
+    numbers, arm = _covariates(sheet, accepted)
+    same = {names[c]: v for c, v in values.items()} | arm
+    same |= {name: numbers[name] for name in ("age", "hr")}
+    rows, accepted = _one_row_a_beat(sheet, beats, same, accepted)
     kind = _stated(sheet, "reference_type", reference_type, get_args(ReferenceType))
     if kind == "none":
         msg = (
@@ -134,14 +147,14 @@ def read_truth(
         )
         raise ProtocolError(msg)
     how = _stated(sheet, "calibration", calibration, get_args(Calibration))
-    accepted, reason = _gate(sheet)
-    everywhere = np.ones(sheet.rows, dtype=bool)
-    _complete(sheet, values, names, everywhere)
-    numbers, arm = _covariates(sheet)
+    if not accepted.any():
+        msg = f"{sheet.name} refuses every beat (accepted); wanted some that count."
+        raise RecordError(msg)
+    _complete(sheet, values, names, accepted)
     check_pressures(
         sheet,
         values,
-        everywhere,
+        accepted,
         beats.code,
         names=names,
         declared=declared,
@@ -150,11 +163,11 @@ def read_truth(
     )
     for sbp, dbp in (("cuff_sbp", "cuff_dbp"), ("brachial_sbp", None)):
         if sbp in arm:
-            check_readings(sheet, sbp, dbp, arm, values["csbp"])
+            check_readings(sheet, sbp, dbp, arm, values["csbp"], accepted)
     if "cuff_dbp" in arm and "cdbp" in values:
-        near = {"cdbp": arm["cuff_dbp"]}
-        true = {"cdbp": values["cdbp"], "cpp": values.get("cpp", values["cdbp"])}
-        _check_cuff(sheet, near, true)
+        near = arm["cuff_dbp"][accepted]
+        pulse = values.get("cpp", values["cdbp"])
+        _check_cuff(sheet, near, values["cdbp"][accepted], pulse[accepted])
     blank = np.full(sheet.rows, np.nan)
     pulse = values["csbp"] - values["cdbp"] if "cdbp" in values else blank
     table = np.stack(
@@ -213,7 +226,10 @@ def read_predictions(
             not said or another than that of the truth.
     """
     sheet = open_sheet(path, PREDICTION_COLUMNS)
-    sheet.need("method", "who answers; is this the table of references?")
+    sheet.need(
+        "method",
+        "who answers, one row a beat and method; or is this the table of references?",
+    )
     sheet.need("csbp", "predicted central SBP, mmHg")
     beats = _beats_of(sheet)
     declared = check_unit(sheet, "predictions")
@@ -236,13 +252,14 @@ def read_predictions(
         mask = np.zeros(sheet.rows, dtype=bool)
         mask[group] = True
         said = mask & accepted
-        _complete(sheet, values, {c: c for c in values}, said)
+        told = {c: v for c, v in values.items() if c == "csbp" or not _blank(v[said])}
+        _complete(sheet, told, {c: c for c in told}, said)
         check_pressures(
             sheet,
-            values,
+            told,
             said,
             beats.code,
-            names={c: c for c in values},
+            names={c: c for c in told},
             declared=declared,
             whose=f" for method {method!r}",
             adds_up=False,
@@ -252,11 +269,7 @@ def read_predictions(
             wanted = mine
         rows = group[_joined(sheet, mine, wanted, group, who=who, given=truth is None)]
         there = accepted[rows]
-        shown = {
-            c: np.where(there, v[rows], np.nan)
-            for c, v in values.items()
-            if not (said.any() and np.isnan(v[said]).all())
-        }
+        shown = {c: np.where(there, v[rows], np.nan) for c, v in told.items()}
         if truth is not None:
             scored = there & np.isfinite(truth.pressures[:, 0])
             true = {c: truth.pressures[scored, i] for i, c in enumerate(_CENTRAL)}
@@ -264,6 +277,10 @@ def read_predictions(
         blank = np.full(len(rows), np.nan)
         clock = {name: v[rows] for name, v in numbers.items()}
         low, high, coverage = _interval(ends, rows, sheet, who=who)
+        if low is not None and high is not None:
+            for c, v in shown.items():
+                i = _CENTRAL.index(c)
+                check_interval(who, c, v[there], low[there, i], high[there, i])
         doubt = clock.pop("doubt", None)
         if truth is not None:
             clock = {"time": truth.time, "duration": truth.duration}
@@ -294,8 +311,8 @@ def read_predictions(
 
 
 def _beats_of(sheet: Sheet) -> _Beats:
-    for name in ("subject", "beat"):
-        sheet.need(name, "rows are joined by subject and beat")
+    sheet.need("subject", "rows are joined by subject and beat")
+    sheet.need("beat", "0, 1, ... within each subject; 0 where everybody has one")
     names, code = sheet.codes("subject")
     sheet.who["subject"] = lambda row: repr(str(names[code[row]]))
     beat = sheet.whole("beat")
@@ -309,8 +326,9 @@ def _truth_names(sheet: Sheet) -> dict[str, str]:
     if "method" in sheet and not marked:
         msg = (
             f"{sheet.name} has a column 'method' and no 'csbp_ref': it looks like a "
-            "table of predictions. Exchange predictions= and reference=, or take the "
-            "column out."
+            "table of predictions, and is read as the reference. Give the truth as "
+            "reference=<table> (exchange both, if they are exchanged), or in columns "
+            "csbp_ref ... beside the predictions."
         )
         raise RecordError(msg)
     if marked and "csbp" in sheet and "method" not in sheet:
@@ -326,29 +344,37 @@ def _truth_names(sheet: Sheet) -> dict[str, str]:
 
 
 def _one_row_a_beat(
-    sheet: Sheet, beats: _Beats, values: Mapping[str, Column], names: Mapping[str, str]
-) -> tuple[Chosen, _Beats, dict[str, Column]]:
-    """Return the first row of each beat; rows of several methods must agree."""
+    sheet: Sheet,
+    beats: _Beats,
+    same: Mapping[str, Column],
+    accepted: Bool[np.ndarray, " row"],
+) -> tuple[Chosen, Bool[np.ndarray, " row"]]:
+    """Return the first row of each beat, and whether any row of it is accepted.
+
+    Rows of several methods must agree in what is known of their beat.
+    """
     key = beats.key()
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     rows = np.sort(first)
-    again = np.ones(len(key), dtype=bool)
-    again[first] = False
-    if again.any() and "method" not in sheet:
-        _refuse_again(sheet, int(again.argmax()), int(first[inverse[again.argmax()]]))
-    for column, found in values.items():
-        same = (found == found[first][inverse]) | np.isnan(found)
-        same &= np.isnan(found) == np.isnan(found[first][inverse])
-        if not same.all():
-            row = int((~same).argmax())
+    if len(rows) == len(key):
+        return rows, accepted
+    before = first[inverse]
+    if "method" not in sheet:
+        row = int((before != np.arange(len(key))).argmax())
+        _refuse_again(sheet, row, int(before[row]))
+    for column, found in same.items():
+        theirs = found[before]
+        other = (found != theirs) & ~(np.isnan(found) & np.isnan(theirs))
+        if other.any():
+            row = int(other.argmax())
             sheet.refuse(
                 row,
-                names[column],
-                f"the truth is {found[row]:g}, and {found[first][inverse][row]:g} in "
-                f"row {first[inverse][row] + 1} of the same beat",
+                column,
+                f"the cell is {found[row]:g}, and {theirs[row]:g} in row "
+                f"{before[row] + 1} of the same beat",
                 "One beat has one truth; are predicted and true columns exchanged?",
             )
-    return rows, beats, dict(values)
+    return rows, np.bincount(inverse, accepted)[inverse] > 0
 
 
 def _refuse_again(sheet: Sheet, row: int, before: int) -> None:
@@ -413,10 +439,16 @@ def _gate(sheet: Sheet) -> tuple[Bool[np.ndarray, " row"], Words]:
     reason = np.full(sheet.rows, "", dtype="U1")
     if "accepted" in sheet:
         accepted = sheet.flags("accepted")
+    if accepted.all():  # words of any length would take as much room in every row
+        return accepted, reason
     if "reason" in sheet:
         reason = sheet.words("reason", blank=True)
         reason = np.where(accepted, "", reason)
     return accepted, np.where(~accepted & (reason == ""), "not said", reason)
+
+
+def _blank(values: Column) -> bool:
+    return bool(np.isnan(values).all())
 
 
 def _complete(
@@ -441,7 +473,9 @@ def _complete(
             sheet.refuse(row, names[key], found, way_out)
 
 
-def _covariates(sheet: Sheet) -> tuple[dict[str, Column], dict[str, Column]]:
+def _covariates(
+    sheet: Sheet, accepted: Bool[np.ndarray, " row"]
+) -> tuple[dict[str, Column], dict[str, Column]]:
     """Return what is known of people and beats, and readings of the arm."""
     blank = np.full(sheet.rows, np.nan)
     numbers = {
@@ -462,21 +496,26 @@ def _covariates(sheet: Sheet) -> tuple[dict[str, Column], dict[str, Column]]:
     if ("cuff_sbp" in arm) != ("cuff_dbp" in arm):
         sheet.need("cuff_sbp", "cuff_dbp has no meaning alone")
         sheet.need("cuff_dbp", "cuff_sbp has no meaning alone")
+    both = [arm[name] for name in ("cuff_sbp", "cuff_dbp") if name in arm]
+    if both and all(map(_blank, both)):
+        arm = {name: v for name, v in arm.items() if name == "brachial_sbp"}
+    arm = {n: v for n, v in arm.items() if n != "brachial_sbp" or not _blank(v)}
     for name, column in arm.items():
-        lost = np.isnan(column)
+        lost = accepted & np.isnan(column)
         if lost.any():
             row = int(lost.argmax())
             found = f"the cell is blank or NaN ({int(lost.sum())} such rows)"
-            way_out = "Fill it in everywhere, or take the column out."
+            way_out = (
+                "Fill it in for every accepted beat, refuse the beat (accepted = "
+                "false), or take the column out."
+            )
             sheet.refuse(row, name, found, way_out)
     return numbers, arm
 
 
-def _check_cuff(
-    sheet: Sheet, cuff: Mapping[str, Column], true: Mapping[str, Column]
-) -> None:
-    straight = float(np.nanmean(np.abs(cuff["cdbp"] - true["cdbp"])))
-    crossed = float(np.nanmean(np.abs(cuff["cdbp"] - true["cpp"])))
+def _check_cuff(sheet: Sheet, cuff: Column, dbp: Column, pulse: Column) -> None:
+    straight = float(np.mean(np.abs(cuff - dbp)))
+    crossed = float(np.mean(np.abs(cuff - pulse)))
     if crossed < 0.5 * straight and straight > 8.0:
         msg = (
             f"{sheet.name}: cuff_dbp fits the true PP (mean difference {crossed:.1f} "

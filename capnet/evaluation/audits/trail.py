@@ -124,8 +124,9 @@ def save_predictions(
     beside = truths or [None] * len(predictions)
     waves = any(p.waveform is not None for p in predictions)
     tables = (
-        _answers(p, truth, place, waves=waves)
+        _answers(p, truth, place, rows, waves=waves)
         for place, (p, truth) in enumerate(zip(predictions, beside, strict=True))
+        for rows in _slices(len(p))
     )
     return _write(tables, path)
 
@@ -136,9 +137,9 @@ def load_predictions(path: Path) -> list[Prediction]:
     Raises:
         RecordError: If the file is missing, damaged or something else.
     """
-    table = _read(path, {*FRAME_COLUMNS, "answer", "time", "coverage"})
     found = []
-    for part in _parts(table, "answer"):
+    wanted = {*FRAME_COLUMNS, "answer", "time", "coverage"}
+    for part in _read(path, wanted, "answer"):
         one, column = _One(part, path), _Columns(part, path)
         bare = {name: column.number(name) for name in ("time", "duration", *_CENTRAL)}
         low, high = (
@@ -195,7 +196,11 @@ def save_truths(truths: Sequence[Truth], path: Path) -> Path:
             for name, values in getattr(truth, group).items():
                 text = values.dtype.kind not in "fiub"
                 extra[f"{group}.{name}"] = pa.string() if text else pa.float64()
-    tables = (_true(truth, i, extra) for i, truth in enumerate(truths))
+    tables = (
+        _true(truth, place, rows, extra)
+        for place, truth in enumerate(truths)
+        for rows in _slices(len(truth))
+    )
     return _write(tables, path)
 
 
@@ -205,9 +210,9 @@ def load_truths(path: Path) -> list[Truth]:
     Raises:
         RecordError: If the file is missing, damaged or something else.
     """
-    table = _read(path, {"subject", "beat", "reference_type", "calibration", "part"})
     found = []
-    for part in _parts(table, "part"):
+    wanted = {"subject", "beat", "reference_type", "calibration", "part"}
+    for part in _read(path, wanted, "part"):
         one, column = _One(part, path), _Columns(part, path)
         groups: dict[str, dict[str, np.ndarray]] = {name: {} for name in _GROUPS}
         for name in part.column_names:
@@ -239,66 +244,76 @@ def load_truths(path: Path) -> list[Truth]:
     return found
 
 
+def _slices(n: int) -> Iterator[slice]:
+    """Yield the rows that are written at once; one empty slice of nothing."""
+    for start in range(0, max(n, 1), _ROWS):
+        yield slice(start, min(start + _ROWS, n))
+
+
 def _answers(
-    p: Prediction, truth: Truth | None, place: int, *, waves: bool
+    p: Prediction, truth: Truth | None, place: int, rows: slice, *, waves: bool
 ) -> pa.Table:
-    n = len(p)
+    n = rows.stop - rows.start
     blank = np.full((n, 4), np.nan)
-    true = blank if truth is None else truth.pressures
-    low, high = (blank if ends is None else ends for ends in (p.low, p.high))
+    true = blank if truth is None else truth.pressures[rows]
+    low, high = (blank if ends is None else ends[rows] for ends in (p.low, p.high))
     share = np.nan if p.coverage is None else p.coverage
     columns: dict[str, Any] = {
-        "subject": _text(p.subject),
-        "beat": p.beat,
+        "subject": _text(p.subject[rows]),
+        "beat": p.beat[rows],
         "method": _same(p.method, n),
         "role": _same(p.role, n),
         "k": np.full(n, p.k),
         "reference_type": _same("none" if truth is None else truth.reference_type, n),
         "calibration": _same(p.calibration, n),
-        "accepted": p.accepted,
-        "reason": _text(p.reason),
-        **{name: getattr(p, name) for name in _CENTRAL},
+        "accepted": p.accepted[rows],
+        "reason": _text(p.reason[rows]),
+        **{name: getattr(p, name)[rows] for name in _CENTRAL},
         **{f"{name}_ref": true[:, i] for i, name in enumerate(_CENTRAL)},
-        "time": p.time,
-        "duration": p.duration,
+        "time": p.time[rows],
+        "duration": p.duration[rows],
         "family": _same(p.family, n),
         "inputs": _same("+".join(p.inputs), n),
         "seen": _same(p.seen, n),
         **{name: low[:, i] for i, name in enumerate(_LOW)},
         **{name: high[:, i] for i, name in enumerate(_HIGH)},
         "coverage": np.full(n, share),
-        "doubt": pa.nulls(n, pa.float64()) if p.doubt is None else p.doubt,
+        "doubt": pa.nulls(n, pa.float64()) if p.doubt is None else p.doubt[rows],
         "answer": np.full(n, place),
     }
     if waves:
-        columns["wave"] = _lists(p.waveform, n)
+        columns["wave"] = _lists(p.waveform, rows)
     return _table(columns)
 
 
-def _true(truth: Truth, place: int, extra: Mapping[str, pa.DataType]) -> pa.Table:
-    n = len(truth)
+def _true(
+    truth: Truth, place: int, rows: slice, extra: Mapping[str, pa.DataType]
+) -> pa.Table:
+    n = rows.stop - rows.start
     columns: dict[str, Any] = {
-        "subject": _text(truth.subject),
-        "beat": truth.beat,
+        "subject": _text(truth.subject[rows]),
+        "beat": truth.beat[rows],
         "reference_type": _same(truth.reference_type, n),
         "calibration": _same(truth.calibration, n),
-        "accepted": truth.accepted,
-        "reason": _text(truth.reason),
-        **{name: truth.pressures[:, i] for i, name in enumerate(_CENTRAL)},
-        "cuff_sbp": truth.cuff[:, 0],
-        "cuff_dbp": truth.cuff[:, 1],
-        **{name: getattr(truth, name) for name in _SINGLE},
-        "sex": _text(truth.sex),
+        "accepted": truth.accepted[rows],
+        "reason": _text(truth.reason[rows]),
+        **{name: truth.pressures[rows, i] for i, name in enumerate(_CENTRAL)},
+        "cuff_sbp": truth.cuff[rows, 0],
+        "cuff_dbp": truth.cuff[rows, 1],
+        **{name: getattr(truth, name)[rows] for name in _SINGLE},
+        "sex": _text(truth.sex[rows]),
     }
     for name, kind in extra.items():
         group, _, key = name.partition(".")
         values = getattr(truth, group).get(key)
         if values is None:
             columns[name] = pa.nulls(n, kind)
+        elif kind == pa.string():
+            columns[name] = _text(values[rows])
         else:
-            columns[name] = _text(values) if kind == pa.string() else values
+            columns[name] = values[rows]
     columns["part"] = np.full(n, place)
-    columns["wave"] = _lists(truth.reference, n)
+    columns["wave"] = _lists(truth.reference, rows)
     return _table(columns)
 
 
@@ -317,19 +332,17 @@ def _table(columns: Mapping[str, Any]) -> pa.Table:
 
 
 def _text(values: np.ndarray) -> pa.Array:
-    names, code = np.unique(values.astype(np.str_), return_inverse=True)
-    words = pa.array([str(name) for name in names], pa.string())
-    return words.take(pa.array(code))
+    return pa.array(values.astype(np.str_), pa.string())
 
 
 def _same(word: str, n: int) -> pa.Array:
     return pa.repeat(pa.scalar(word, pa.string()), n)
 
 
-def _lists(waves: np.ndarray | None, n: int) -> pa.Array:
+def _lists(waves: np.ndarray | None, rows: slice) -> pa.Array:
     if waves is None:
-        return pa.nulls(n, _WAVE)
-    flat = pa.array(np.ascontiguousarray(waves, dtype=np.float64).reshape(-1))
+        return pa.nulls(rows.stop - rows.start, _WAVE)
+    flat = pa.array(np.ascontiguousarray(waves[rows], dtype=np.float64).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, type=_WAVE)
 
 
@@ -344,31 +357,44 @@ def _write(tables: Iterator[pa.Table], path: Path) -> Path:
     return path
 
 
-def _read(path: Path, wanted: set[str]) -> pa.Table:
+def _read(path: Path, wanted: set[str], column: str) -> Iterator[pa.Table]:
+    """Yield the rows of each prediction or truth: they stand one after another.
+
+    One is in memory at a time, however many a file has.
+    """
     if not path.is_file():
         msg = f"there is no {path.name} in the folder; wanted one that a run has left."
         raise RecordError(msg)
     try:
-        table = parquet.read_table(path, use_threads=False)
+        with parquet.ParquetFile(path) as file:
+            lost = sorted(wanted - {*file.schema_arrow.names})
+            if lost or not file.metadata.num_rows:
+                msg = (
+                    f"{path.name} lacks {', '.join(lost) or 'rows'}; wanted a file "
+                    "that a run has left. Tables of one's own are read by "
+                    "read_predictions and read_truth."
+                )
+                raise RecordError(msg)
+            groups = range(file.num_row_groups)
+            tables = (file.read_row_group(i, use_threads=False) for i in groups)
+            yield from _parts(tables, column)
     except _DAMAGED as error:
         msg = f"{path.name} is damaged ({type(error).__name__}). Make the run again."
         raise RecordError(msg) from error
-    lost = sorted(wanted - {*table.column_names})
-    if lost or not table.num_rows:
-        msg = (
-            f"{path.name} lacks {', '.join(lost) or 'rows'}; wanted a file that a run "
-            "has left. Tables of one's own are read by read_predictions and read_truth."
-        )
-        raise RecordError(msg)
-    return table
 
 
-def _parts(table: pa.Table, column: str) -> Iterator[pa.Table]:
-    """Yield the rows of each prediction or truth: they stand one after another."""
-    place = np.asarray(table.column(column))
-    ends = [0, *(np.flatnonzero(np.diff(place)) + 1).tolist(), len(place)]
-    for start, stop in pairwise(ends):
-        yield table.slice(start, stop - start)
+def _parts(tables: Iterator[pa.Table], column: str) -> Iterator[pa.Table]:
+    """Join pieces of a file, and cut them where the number in a column changes."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        place = np.asarray(table.column(column))
+        ends = [0, *(np.flatnonzero(np.diff(place)) + 1).tolist(), len(place)]
+        for start, stop in pairwise(ends):
+            if waiting and waiting[-1].column(column)[0].as_py() != place[start]:
+                yield pa.concat_tables(waiting)
+                waiting = []
+            waiting.append(table.slice(start, stop - start))
+    yield pa.concat_tables(waiting)
 
 
 class _One:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from capnet.evaluation.protocols.comparison import within
+
 __all__ = ["AAMI_BIAS", "AAMI_SD", "AAMI_SUBJECTS", "compare_with_aami"]
 
 AAMI_BIAS: Final = 5.0
@@ -32,7 +34,7 @@ def compare_with_aami(
     """
     if bias is None or sd is None:
         return None
-    inside = abs(bias) <= AAMI_BIAS and sd <= AAMI_SD
+    inside = within(abs(bias), AAMI_BIAS) and within(sd, AAMI_SD)
     few = f", fewer than the {AAMI_SUBJECTS} the standard asks for"
     return (
         f"bias {bias:+.1f} (limit {AAMI_BIAS:g} either way), SD {sd:.1f} (limit "

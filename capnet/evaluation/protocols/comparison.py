@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "within"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,16 @@ class Comparison:
             "calibration": self.calibration,
             "text": self.text,
         }
+
+
+def within(value: float, limit: float) -> bool:
+    """Say whether a number is at most its limit, rounding aside.
+
+    Example:
+        >>> within(0.1 + 0.2, 0.3)
+        True
+    """
+    return value <= limit + 1e-12 * (1.0 + abs(limit))
 
 
 def _shown(value: float) -> str:

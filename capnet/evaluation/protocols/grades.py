@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from capnet.evaluation.protocols.comparison import Comparison
+from capnet.evaluation.protocols.comparison import Comparison, within
 from capnet.metrics.agreement import fraction_within
 from capnet.metrics.error import Predicted, Reference, mae
 from capnet.metrics.pair import check_pair, check_rows
@@ -56,7 +56,7 @@ class Ieee1708:
         found = mae(predicted, reference)
         check_rows(predicted, subject, name="subject")
         name = "MAD (mmHg)"
-        fits = [grade for grade, most in IEEE_GRADES.items() if found <= most]
+        fits = [grade for grade, most in IEEE_GRADES.items() if within(found, most)]
         return Comparison(
             standard="IEEE 1708 (2014, 2019)",
             criterion="mean absolute difference",
@@ -106,7 +106,7 @@ class Bhs:
         fits = [
             grade
             for grade, least in BHS_SHARES.items()
-            if all(s >= x for s, x in zip(shares, least, strict=True))
+            if all(within(x, s) for s, x in zip(shares, least, strict=True))
         ]
         return Comparison(
             standard="BHS grades",

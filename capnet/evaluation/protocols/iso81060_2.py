@@ -12,9 +12,9 @@ from jaxtyping import Float
 
 from capnet.errors import ConfigError, ShapeError
 from capnet.evaluation.protocols.aami import AAMI_BIAS, AAMI_SD, AAMI_SUBJECTS
-from capnet.evaluation.protocols.comparison import Comparison
+from capnet.evaluation.protocols.comparison import Comparison, within
 from capnet.metrics.error import Predicted, Reference
-from capnet.metrics.pair import check_pair, check_rows
+from capnet.metrics.pair import check_pair, check_rows, difference
 from capnet.metrics.per_subject import Subjects, per_subject
 
 __all__ = ["DeadBand", "InvasiveDeadBand", "Iso81060Part2", "largest_sd"]
@@ -106,9 +106,8 @@ class Iso81060Part2:
         Raises:
             ShapeError: If the arrays do not fit, are empty or hold NaN.
         """
-        check_pair(predicted, reference)
+        error = difference(predicted, reference)
         check_rows(predicted, subject, name="subject")
-        error = predicted - reference
         means = per_subject(error, subject)
         bias = float(error.mean())
         if self.criterion == 1:
@@ -143,7 +142,7 @@ def _bias_and_sd(
     values = {_BIAS: bias} | ({} if spread is None else {_SD: spread})
     inside = None
     if spread is not None:
-        inside = abs(bias) <= most[0] and spread <= most[1]
+        inside = within(abs(bias), most[0]) and within(spread, most[1])
     return Comparison(
         **common,  # type: ignore[arg-type]
         values=values,
@@ -181,7 +180,7 @@ class InvasiveDeadBand:
         if (band < 0).any():
             msg = f"band holds {float(band.min()):g} mmHg; an SD is never negative."
             raise ShapeError(msg)
-        error = predicted - reference
+        error = difference(predicted, reference)
         return np.asarray(np.sign(error) * np.maximum(np.abs(error) - band, 0.0))
 
     def compare(

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from capnet.evaluation.protocols.comparison import Comparison
+from capnet.evaluation.protocols.comparison import Comparison, within
 from capnet.metrics.error import Predicted, Reference
-from capnet.metrics.pair import check_pair, check_rows
+from capnet.metrics.pair import check_rows, difference
 from capnet.metrics.per_subject import Subjects
 from capnet.metrics.repeated import limits_of_agreement_repeated
 
@@ -80,10 +80,9 @@ class Iso81060Part3:
         Raises:
             ShapeError: If the arrays do not fit, are empty or hold NaN.
         """
-        check_pair(predicted, reference)
+        error = difference(predicted, reference)
         check_rows(predicted, subject, name="subject")
         _, counts = np.unique(subject, return_counts=True)
-        error = predicted - reference
         bias = float(error.mean())
         names = ("bias (mmHg)", "corrected SD (mmHg)", "effective N")
         limits = dict(zip(names, (BIAS, SD, EFFECTIVE_N), strict=True))
@@ -109,7 +108,8 @@ class Iso81060Part3:
             found = limits_of_agreement_repeated(predicted, reference, subject)
             spread = found.sd
             effective = effective_n(counts, found.between, found.within)
-        inside = abs(bias) <= BIAS and spread <= SD and effective >= EFFECTIVE_N
+        enough = within(EFFECTIVE_N, effective)
+        inside = within(abs(bias), BIAS) and within(spread, SD) and enough
         return Comparison(
             **common,  # type: ignore[arg-type]
             values=dict(zip(names, (bias, spread, effective), strict=True)),

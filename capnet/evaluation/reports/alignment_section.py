@@ -2,8 +2,15 @@
 
 from capnet.evaluation.alignment import DomainAlignment, DomainView
 from capnet.evaluation.reports.content import FigureBlock, Section, TableBlock
-from capnet.evaluation.reports.drawing import BLUE, RED, new_figure, png_of, tidy
-from capnet.evaluation.wording import number
+from capnet.evaluation.reports.drawing import (
+    BLUE,
+    RED,
+    new_figure,
+    png_of,
+    tidy,
+    written,
+)
+from capnet.evaluation.wording import number, p_value
 
 __all__ = ["alignment_figure", "alignment_section"]
 
@@ -11,7 +18,9 @@ _READING = (
     "The network's features of source and target people, one row a person, before and "
     "after adaptation. The squared MMD (Gretton et al. 2012) is about zero where the "
     "two cannot be told apart, and may be negative. It is held against what exchanged "
-    "labels of source and target give. Domains that lie together are no proof that the "
+    "labels of source and target give. The kernel is as wide as each network's own "
+    "features are spread, so that features that only shrink do not count as aligned. "
+    "Domains that lie together are no proof that the "
     "errors became smaller: those stand in the tables of errors."
 )
 
@@ -46,7 +55,7 @@ def alignment_figure(alignment: DomainAlignment) -> bytes:
                 linewidths=0,
                 label=f"{name}, {len(points)} people",
             )
-        ax.set_title(f"{when}: {view.name}", fontsize=10)
+        ax.set_title(f"{when}: {written(view.name)}", fontsize=10)
         ax.set_xlabel("first component (no unit)", fontsize=9)
         tidy(ax)
     panels[0].set_ylabel("second component (no unit)", fontsize=9)
@@ -67,7 +76,7 @@ def alignment_section(alignment: DomainAlignment) -> Section:
             view.name,
             number(view.mmd, 4),
             number(view.by_chance, 4),
-            number(view.p_value, 3),
+            p_value(view.p_value),
             _word(view),
         )
         for when, view in views
@@ -76,7 +85,7 @@ def alignment_section(alignment: DomainAlignment) -> Section:
         f"Squared MMD between {len(alignment.before.source)} source and "
         f"{len(alignment.before.target)} target people; "
         f"{alignment.permutations} exchanges of labels, seed {alignment.seed}.",
-        ("when", "network", "squared MMD", "by chance (95 %)", "p", "domains"),
+        ("when", "network", "squared MMD", "by chance (95 %)", "p-value", "domains"),
         rows,
     )
     share = number(100 * alignment.explained, 0)

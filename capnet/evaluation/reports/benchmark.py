@@ -29,7 +29,14 @@ from capnet.evaluation.reports.strata_section import (
 from capnet.evaluation.reports.uncertainty_section import uncertainty_section
 from capnet.evaluation.uncertainty.coverage import Coverage
 from capnet.evaluation.verdict import verdict_lines
-from capnet.evaluation.wording import DASH, label, number, signed, with_interval
+from capnet.evaluation.wording import (
+    DASH,
+    between,
+    label,
+    number,
+    signed,
+    with_interval,
+)
 
 __all__ = ["LIMITS", "benchmark_report"]
 
@@ -96,10 +103,14 @@ _AGREEMENT: Final = (
 )
 
 _FURTHER: Final = (
-    *("wave_rmse_foot", "sbp_mase", "sbp_explained_deviation", "sbp_tracking"),
+    *("wave_rmse_unaligned", "wave_rmse_foot", "shape_rmse", "timing_ms"),
+    *("sbp_mase", "sbp_explained_deviation", "sbp_tracking"),
     *("aix_mae", "form_factor_mae", "ejection_time_mae"),
 )
 """Statistics with a table of their own."""
+
+_MANY: Final = 3
+"""Lines of one calibration that the verdict holds beside the first."""
 
 _FEWEST: Final = 2
 """Subjects: limits of agreement want a spread."""
@@ -108,21 +119,16 @@ _HEADS: Final = (
     "method",
     "role",
     "k",
+    "SBP RMSE",
+    "SBP bias",
+    "SBP SD",
+    "waveform RMSE",
+    "ampl. R2",
     "subjects",
     "beats",
     "answered",
-    "waveform RMSE",
-    "unaligned",
-    "shape RMSE",
-    "timing (ms)",
-    "SBP bias",
-    "SBP SD",
-    "SBP MAE",
-    "SBP RMSE",
-    "SBP R2",
-    "PP RMSE",
-    "ampl. R2",
 )
+"""The numbers of the verdict; all others stand folded below."""
 
 
 def _cells(s: MethodScore) -> tuple[str, ...]:
@@ -135,20 +141,14 @@ def _cells(s: MethodScore) -> tuple[str, ...]:
         s.method,
         s.role,
         str(s.k),
+        ranged("sbp_rmse"),
+        signed(v["sbp_bias"]),
+        number(v["sbp_sd"]),
+        ranged("wave_rmse"),
+        ranged("amplification_r2"),
         str(s.subjects),
         str(s.beats),
         f"{100 * s.accepted_fraction:.1f} %",
-        ranged("wave_rmse"),
-        number(v["wave_rmse_unaligned"]),
-        number(v["shape_rmse"]),
-        number(v["timing_ms"], 1),
-        signed(v["sbp_bias"]),
-        number(v["sbp_sd"]),
-        ranged("sbp_mae"),
-        ranged("sbp_rmse"),
-        number(v["sbp_r2"]),
-        ranged("pp_rmse"),
-        ranged("amplification_r2"),
     )
 
 
@@ -159,36 +159,38 @@ def _score_table(
 
 
 def _pressure_table(evaluation: Evaluation, where: str) -> TableBlock:
-    keys = ("bias", "sd", "mae", "rmse", "r2")
-    heads = [f"{p.upper()} {'R2' if k == 'r2' else k}" for p in PRESSURES for k in keys]
+    keys = {"bias": "bias", "sd": "SD", "mae": "MAE", "rmse": "RMSE", "r2": "R2"}
+    heads = [f"{p.upper()} {word}" for p in PRESSURES for word in keys.values()]
     rows = []
     for s in evaluation.scores:
-        cells = [
-            (signed if key == "bias" else number)(s.values[f"{p}_{key}"])
-            for p in PRESSURES
-            for key in keys
-        ]
-        rows.append((f"{s.method} (k = {s.k})", *cells))
+        cells = []
+        for name in (f"{p}_{key}" for p in PRESSURES for key in keys):
+            text = (signed if name.endswith("bias") else number)(s.values[name])
+            ends = s.intervals.get(name)
+            cells.append(text if ends is None else f"{text} {between(ends)}")
+        rows.append((f"{s.method} (k = {s.k})", str(s.subjects), *cells))
     caption = f"All four central pressures, mmHg (R2 without unit); {where}."
-    return TableBlock(caption, ("method", *heads), tuple(rows))
+    columns = ("method", "subjects", *heads)
+    return TableBlock(caption, columns, tuple(rows), folded=True)
 
 
 def _further_table(evaluation: Evaluation, where: str) -> TableBlock:
     """Lay out what is read of some beats or some subjects only, with its n."""
     rows = []
     for s in evaluation.scores:
-        cells = [f"{s.method} (k = {s.k})"]
+        cells = [f"{s.method} (k = {s.k})", str(s.subjects)]
         for name in _FURTHER:
             value = with_interval(s.values[name], s.intervals.get(name))
             some = value != DASH and s.counts[name] < s.subjects
             cells.append(f"{value} (n = {s.counts[name]})" if some else value)
         rows.append(tuple(cells))
     caption = (
-        "Further statistics; n stands where a quantity cannot be read of every "
-        "subject. AIx, form factor and ejection time are read of at most "
-        f"{INDEX_BEATS} beats of each subject; {where}."
+        "Waves, naive comparison, tracking and indices; n stands where a quantity "
+        "cannot be read of every subject. AIx, form factor and ejection time are read "
+        f"of at most {INDEX_BEATS} beats of each subject; {where}."
     )
-    return TableBlock(caption, ("method", *map(label, _FURTHER)), tuple(rows))
+    columns = ("method", "subjects", *map(label, _FURTHER))
+    return TableBlock(caption, columns, tuple(rows), folded=True)
 
 
 def _aami_table(evaluation: Evaluation) -> TableBlock:
@@ -200,10 +202,11 @@ def _aami_table(evaluation: Evaluation) -> TableBlock:
         f"mmHg) on a {evaluation.reference_type} reference, calibration "
         f"{evaluation.calibration}."
     )
-    return TableBlock(caption, ("method", "role", "comparison"), rows)
+    columns = ("method", "role", "comparison")
+    return TableBlock(caption, columns, rows, folded=True)
 
 
-def _comparison_table(evaluation: Evaluation) -> TableBlock:
+def _comparison_table(evaluation: Evaluation, where: str) -> TableBlock:
     rows = tuple(
         (
             f"{c.method_a[0]} (k = {c.method_a[1]})",
@@ -224,8 +227,7 @@ def _comparison_table(evaluation: Evaluation) -> TableBlock:
     )
     caption = (
         "Paired differences on the beats that both rows answer, the same resamples "
-        f"for both; calibration {evaluation.calibration}. The outcome is the first "
-        "row's."
+        f"for both; {where}. The outcome is the first row's."
     )
     heads = (
         "row",
@@ -240,7 +242,7 @@ def _comparison_table(evaluation: Evaluation) -> TableBlock:
         "subjects",
         "outcome",
     )
-    return TableBlock(caption, heads, rows)
+    return TableBlock(caption, heads, rows, folded=True)
 
 
 def _has(evaluation: Evaluation, metric: str) -> bool:
@@ -280,13 +282,14 @@ def _score_figures(evaluation: Evaluation) -> tuple[FigureBlock, ...]:
 def _scores_part(e: Evaluation, where: str) -> Section:
     floors = sorted((s for s in e.scores if s.role == "floor"), key=_by_k)
     others = sorted((s for s in e.scores if s.role != "floor"), key=_by_k)
-    tables = [_score_table(floors, f"Floors, mmHg; {where}.")] if floors else []
+    said = f"central pressure, mmHg, 95 % intervals over subjects; {where}."
+    tables = [_score_table(floors, f"Floors: {said}")] if floors else []
     if others:
         deep = tuple(i for i, s in enumerate(others) if s.role == "deep")
-        caption = f"Deep rows (set off) and controls, mmHg; {where}."
+        caption = f"Deep rows (set off) and controls: {said}"
         tables.append(_score_table(others, caption, deep))
     if e.comparisons:
-        tables.append(_comparison_table(e))
+        tables.append(_comparison_table(e, where))
     tables += [_pressure_table(e, where), _further_table(e, where)]
     return Section(
         "Floors, deep rows and controls", (), tuple(tables), _score_figures(e)
@@ -322,7 +325,7 @@ def _waves_part(judgement: Judgement) -> Section | None:
         if e.score(method.key).values["wave_rmse"] is None:
             continue
         figure = FigureBlock(
-            png=waveform_figure(e.prediction(method.key), e.reference),
+            png=waveform_figure(e.scored[e.position(method.key)]),
             caption=f"Best, median and worst beat of {method.name}, after the best "
             "time shift.",
             alt="Three aortic beats, predicted and true, from best to worst; the "
@@ -353,7 +356,9 @@ def _protocols_part(judgement: Judgement) -> Section:
     found = {m.name: m.comparisons for m in judgement.methods}
     section = protocols_section(found)
     every = _aami_table(judgement.evaluation)
-    return replace(section, tables=(*section.tables, every))
+    first, rest = section.tables[:1], section.tables[1:]
+    folded = tuple(replace(table, folded=True) for table in rest)
+    return replace(section, tables=(*first, *folded, every))
 
 
 def _cuff_parts(judgement: Judgement) -> list[Section]:
@@ -364,7 +369,20 @@ def _cuff_parts(judgement: Judgement) -> list[Section]:
     from capnet.evaluation.reports.budget_section import budget_section, noise_section
 
     found = [] if judgement.budget is None else [budget_section(judgement.budget)]
-    return found + ([noise_section(judgement.noise)] if judgement.noise else [])
+    if judgement.noise:
+        section = noise_section(judgement.noise)
+        folded = tuple(replace(table, folded=True) for table in section.tables)
+        found.append(replace(section, tables=folded))
+    return found
+
+
+def _strata_part(judgement: Judgement) -> Section | None:
+    """Show the figures of groups; their tables are folded."""
+    if not judgement.methods:
+        return None
+    section = strata_section({m.name: m.strata for m in judgement.methods})
+    folded = tuple(replace(table, folded=True) for table in section.tables)
+    return replace(section, tables=folded)
 
 
 def _leakage_part(judgement: Judgement) -> Section | None:
@@ -381,7 +399,7 @@ def _parts(judgement: Judgement, where: str) -> list[Section]:
     found: list[Section | None] = [
         _scores_part(j.evaluation, where),
         _agreement_part(j),
-        strata_section({m.name: m.strata for m in j.methods}) if j.methods else None,
+        _strata_part(j),
         *_uncertainty_parts(j),
         refused_section(j.refused),
         _waves_part(j),
@@ -394,12 +412,36 @@ def _parts(judgement: Judgement, where: str) -> list[Section]:
         None if j.repeats is None else repeats_section(j.repeats),
         None if j.shift is None else shift_section(j.shift),
     ]
-    return [part for part in found if part is not None]
+    e = j.evaluation
+    told = f"calibration {e.calibration}", f"reference {e.reference_type}"
+    return [_placed(part, told) for part in found if part is not None]
+
+
+def _placed(section: Section, told: tuple[str, ...]) -> Section:
+    """Let every caption say the calibration and the reference type of its numbers."""
+
+    def said(caption: str) -> str:
+        lost = [words for words in told if words not in caption]
+        if not lost:
+            return caption
+        start = caption.rstrip(" .")
+        return f"{start}; {', '.join(lost)}."
+
+    return replace(
+        section,
+        tables=tuple(replace(t, caption=said(t.caption)) for t in section.tables),
+        figures=tuple(replace(f, caption=said(f.caption)) for f in section.figures),
+    )
+
+
+def _ground(e: Evaluation) -> str:
+    """Begin a line of the verdict: what its numbers stand on."""
+    return f"Calibration {e.calibration}, reference {e.reference_type}"
 
 
 def _warnings(judgement: Judgement) -> list[str]:
     """Say first what takes the ground away from the numbers below."""
-    where = f"Calibration {judgement.evaluation.calibration}"
+    where = _ground(judgement.evaluation)
     lines = []
     if judgement.circularity is not None and judgement.circularity.flagged is not False:
         lines.append(f"{where}: {judgement.circularity.verdict}")
@@ -426,6 +468,7 @@ def _calibration_section(judgement: Judgement) -> Section:
         f"{e.subjects} subjects, {e.beats} beats, refused ones included. Bootstrap "
         f"with {e.resamples} resamples of subjects, seed {e.seed}.",
         *([f"Looked at closely below: {close}."] if close else []),
+        *(_each_k(e) if len(_each_k(e)) > _MANY else ()),
     )
     return Section(
         title=f"Calibration: {e.calibration}",
@@ -452,7 +495,12 @@ def _side_by_side(evaluations: Sequence[Evaluation]) -> Section:
             DASH if s is None else number(s.values[m]) for m in metrics for s in scores
         ]
         rows.append((f"{key[0]} (k = {key[1]})", *cells))
-    caption = "The same rows under each calibration; pressures in mmHg."
+    n = ", ".join(f"{e.subjects} subjects with {e.calibration}" for e in evaluations)
+    kind = evaluations[0].reference_type
+    caption = (
+        "The same rows under each calibration, pressures in mmHg; reference "
+        f"{kind}, {n}. Intervals stand in the chapters."
+    )
     return Section(
         title="The calibrations side by side",
         paragraphs=(
@@ -464,28 +512,89 @@ def _side_by_side(evaluations: Sequence[Evaluation]) -> Section:
     )
 
 
-def _summary(e: Evaluation) -> list[str]:
-    deep = {s.key for s in e.scores if s.role == "deep"}
-    lines = []
+def _beaten(e: Evaluation, metric: str) -> tuple[str, str] | None:
+    """Say in words how many deep rows beat the best floor, and by which counts.
+
+    None where none met one.
+    """
+    count = Counter(c.outcome for c in e.planned if c.metric == metric)
+    met, won = sum(count.values()), count["won"]
+    if not met:
+        return None
+    every = "the deep row is" if met == 1 else f"all {met} deep rows are"
+    verb = "is" if won == 1 else "are"
+    who = {0: "no deep row is", met: every}.get(won, f"{won} of {met} deep rows {verb}")
+    found = f"{who} shown to be better than the best floor with no more labels"
+    if count["lost"] == met:
+        found = f"{every} worse than the best floor with no more labels"
+    said = ", ".join(
+        f"{count[o]} {o}" for o in ("won", "tied", "lost", "undecided") if count[o]
+    )
+    return found, f"{label(metric, unit=False)}: {said}"
+
+
+def _headline(e: Evaluation) -> str:
+    """Say the answer of one calibration in a sentence."""
+    answers: dict[str, list[str]] = {}
     for metric in ("sbp_rmse", "wave_rmse"):
-        count = Counter(
-            c.outcome
-            for c in e.comparisons
-            if c.metric == metric
-            and c.method_a in deep
-            and c.method_b == e.best_floor(c.method_a[1], metric).key
+        beaten = _beaten(e, metric)
+        if beaten is not None:
+            answers.setdefault(beaten[0], []).append(beaten[1])
+    if answers:
+        told = "; ".join(f"{text} ({', '.join(by)})" for text, by in answers.items())
+        return f"{_ground(e)}, n = {e.subjects} subjects: {told}."
+    deep = [s for s in e.scores if s.role == "deep"]
+    if deep and not any(s.beats for s in deep):
+        return (
+            f"{_ground(e)}: no deep row answers a beat whose truth is known; nothing "
+            "can be claimed."
         )
-        if not count:
-            continue
-        said = ", ".join(
-            f"{count[o]} {o}" for o in ("won", "tied", "lost", "undecided") if count[o]
+    if deep:
+        return (
+            f"{_ground(e)}: no deep row stands beside a floor that answers the same; "
+            "nothing can be claimed."
         )
-        lines.append(
-            f"Calibration {e.calibration}, {label(metric, unit=False)}: of "
-            f"{sum(count.values())} deep rows against the best floor with no more "
-            f"labels, {said}."
-        )
-    return lines + [f"Calibration {e.calibration}, {x}" for x in verdict_lines(e)]
+    return (
+        f"{_ground(e)}: there is no deep row; floors and controls are compared among "
+        "themselves."
+    )
+
+
+def _no_gain(e: Evaluation) -> list[str]:
+    """Say which deep rows are no better than the control made to explain them."""
+    roles = {s.key: s.role for s in e.scores}
+    pairs = [
+        f"{c.method_a[0]} (k = {c.method_a[1]}) than {c.method_b[0]} "
+        f"(k = {c.method_b[1]}), {c.outcome}"
+        for c in e.asked
+        if c.metric == "sbp_rmse"
+        and c.outcome != "won"
+        and (roles[c.method_a], roles[c.method_b]) == ("deep", "control")
+    ]
+    if not pairs:
+        return []
+    return [
+        f"{_ground(e)}: by SBP RMSE, not shown to be better than its control: "
+        f"{'; '.join(pairs)}. What the control leaves out has not been shown to help."
+    ]
+
+
+def _summary(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Give the answers first, then what they rest on, while that is short."""
+    lines = [_headline(e) for e in evaluations]
+    for e in evaluations:
+        lines += [f"{_ground(e)}, {x}" for x in _each_k(e)[:_MANY]]
+        if len(_each_k(e)) > _MANY:
+            lines.append(
+                f"{_ground(e)}: {len(_each_k(e)) - _MANY} more k stand in its chapter."
+            )
+        lines += _no_gain(e)
+    return lines
+
+
+def _each_k(e: Evaluation) -> tuple[str, ...]:
+    """Say for each k what the best deep row reached; nothing where none met a floor."""
+    return verdict_lines(e) if _beaten(e, "sbp_rmse") else ()
 
 
 def benchmark_report(
@@ -517,7 +626,7 @@ def benchmark_report(
     kind = first.reference_type
     people = "virtual people" if kind == "simulated" else "people"
     verdict = [line for j in each.values() for line in _warnings(j)]
-    verdict += [line for e in plain.values() for line in _summary(e)]
+    verdict += _summary([*plain.values()])
     sections = [Section("How to read this", _READING)]
     sections += [_calibration_section(j) for j in each.values()]
     if len(each) > 1:

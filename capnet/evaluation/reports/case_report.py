@@ -18,6 +18,7 @@ from capnet.evaluation.reports.drawing import (
     new_figure,
     png_of,
     tidy,
+    written,
 )
 from capnet.evaluation.wording import DASH, number, signed
 from capnet.prediction import DISCLAIMER
@@ -60,7 +61,7 @@ def case_waves_figure(case: Case) -> bytes:
         if beat.truth is not None:
             ax.plot(axis, beat.truth, color=INK, lw=2, label=case.reference_type)
         ax.plot(axis, beat.estimate, color=RED, lw=2, ls="--", label="estimate")
-        ax.set_title(f"{beat.which}, beat {beat.beat}", fontsize=10)
+        ax.set_title(f"{beat.which}, beat {written(str(beat.beat))}", fontsize=10)
         unit = "(s)" if known else "(share of the beat)"
         ax.set_xlabel(f"time since the foot {unit}", fontsize=9)
         tidy(ax)
@@ -156,8 +157,10 @@ def _numbers(case: Case) -> TableBlock:
 def _changes(case: Case) -> Section:
     text = [
         f"{FORMULA[0].upper()}{FORMULA[1:]}. The SD is that of the errors of this "
-        "method in the other people of the run, of means of as many beats as are "
-        "averaged here. A change below it cannot be told from none."
+        "method in the other people of the run: of the means of as many first and "
+        "last beats as are averaged here, in people who had a new reading in between "
+        "where this one had, and in others where not. A change below it cannot be told "
+        "from none."
     ]
     text += [f"No change since the {s}: {why}." for s, why in case.unchanged.items()]
     if not case.changes:
@@ -218,7 +221,6 @@ def _centiles(case: Case) -> Section:
 
 def _reading(case: Case) -> Section:
     found = case.recalibration
-    said = "due: " + "; ".join(found.reasons) if found.due else "not due"
     reading = (
         "none"
         if case.reading is None
@@ -234,7 +236,7 @@ def _reading(case: Case) -> Section:
         ("its age, minutes", number(minutes, 1)),
         ("change of heart rate since, %", signed(hr, 0)),
         ("change of the estimated pulse since, % of its height", number(shape, 1)),
-        ("a new reading is", said),
+        ("a new reading is", found.text),
     )
     table = TableBlock("The reading that calibrates.", ("what", "value"), rows)
     return Section("Recalibration", (found.assumption,), (table,))
@@ -316,9 +318,8 @@ def _verdict(case: Case) -> tuple[str, ...]:
         lines.append(
             f"Centile of central {c.quantity.upper()} by age and sex: {c.text}."
         )
-    due = case.recalibration
-    said = "; ".join(due.reasons) if due.due else "not by the limits stated below"
-    lines.append(f"New calibrating reading due: {'yes, ' if due.due else ''}{said}.")
+    limits = " by the limits stated below" if case.recalibration.due is False else ""
+    lines.append(f"A new calibrating reading is {case.recalibration.text}{limits}.")
     return tuple(lines)
 
 

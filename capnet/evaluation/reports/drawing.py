@@ -5,11 +5,13 @@ apart by all common kinds of colour vision; lines differ in style and points in 
 too, so that no figure needs its colours to be read.
 """
 
+from functools import cache
 from io import BytesIO
 from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from capnet.prediction import DISCLAIMER
 
@@ -29,6 +31,7 @@ __all__ = [
     "new_figure",
     "png_of",
     "tidy",
+    "written",
 ]
 
 BLUE: Final = "#0072B2"
@@ -62,6 +65,36 @@ def new_figure(width: float, height: float) -> Figure:
         height: Inches.
     """
     return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    """Characters that the font of all figures has."""
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())
+
+
+def written(name: str, most: int = 44) -> str:
+    """Return a name as figures can draw it; tables beside them have it whole.
+
+    Long ones lose their middle, characters that the font lacks become a box, and a
+    dollar is a dollar, not the beginning of a formula.
+
+    Args:
+        name: Of a method, a reason ...
+        most: Characters.
+
+    Example:
+        >>> written("a very long name of a method", most=11)
+        'a ver…ethod'
+    """
+    text = "".join(
+        c if c.isprintable() and ord(c) in _drawable() else "□"
+        for c in " ".join(name.split())
+    )
+    if len(text) > most:
+        half = (most - 1) // 2
+        text = f"{text[: most - 1 - half]}…{text[-half:]}"
+    return text.replace("$", r"\$")
 
 
 def tidy(ax: Axes) -> None:

@@ -23,7 +23,9 @@ from capnet.evaluation.reports.drawing import (
     new_figure,
     png_of,
     tidy,
+    written,
 )
+from capnet.evaluation.scores import Scored
 from capnet.evaluation.truth import Truth, truth_of
 from capnet.evaluation.wording import label, number, signed
 from capnet.metrics import (
@@ -32,11 +34,9 @@ from capnet.metrics import (
     limits_of_agreement,
     per_subject,
     proportional_bias,
-    waveform_rmses,
 )
 from capnet.prediction import Prediction, pressures
 from capnet.records import Beats, Record
-from capnet.types import BeatWaves
 
 __all__ = [
     "bland_altman_figure",
@@ -49,33 +49,32 @@ __all__ = [
 ]
 
 
-_CHUNK: Final = 20_000
-"""Beats whose waves are turned at once: 10 MB each copy."""
-
 _CHOSEN: Final = ("best", "median", "worst")
+
+
+_CURVES: Final = 10
+"""Methods of a k-curve that are told apart; more are points."""
 
 
 def _method(prediction: Prediction | MethodScore) -> str:
     return f"{prediction.method} (k = {prediction.k})"
 
 
-def _wave_scores(said: BeatWaves, true: BeatWaves, rows: np.ndarray) -> np.ndarray:
-    """Return the waveform RMSE of some beats, a chunk at a time. Shape (row,)."""
-    found = [np.zeros(0)]
-    for start in range(0, len(rows), _CHUNK):
-        part = rows[start : start + _CHUNK]
-        found.append(waveform_rmses(said[part], true[part])["wave_rmse"])
-    return np.concatenate(found)
+def _drawn(prediction: Prediction | MethodScore) -> str:
+    return f"{written(prediction.method)} (k = {prediction.k})"
 
 
-def waveform_figure(prediction: Prediction, reference: Beats | Truth) -> bytes:
+def _ground(calibration: str, reference_type: str) -> str:
+    return f"calibration: {calibration}; reference: {reference_type}"
+
+
+def waveform_figure(scored: Scored) -> bytes:
     """Draw the best, the median and the worst beat of a method against the truth.
 
     Each predicted beat is turned to its best shift, as it is scored.
 
     Args:
-        prediction: Of a method that answers waves.
-        reference: With the true waves.
+        scored: A method that answers waves, of `Evaluation.scored`.
 
     Returns:
         A PNG file.
@@ -83,17 +82,16 @@ def waveform_figure(prediction: Prediction, reference: Beats | Truth) -> bytes:
     Raises:
         ProtocolError: If the method answers no wave, or there is no truth.
     """
-    reference = truth_of(reference)
-    scored = scored_beats(prediction, reference)
-    if prediction.waveform is None or not scored.any():
+    prediction, reference = scored.prediction, scored.ground.truth
+    if prediction.waveform is None or "wave_rmse" not in scored.waves:
         msg = (
             f"{_method(prediction)} answers no wave on a beat with a truth; choose a "
             "method that does."
         )
         raise ProtocolError(msg)
-    rows = np.flatnonzero(scored)
+    rows = np.flatnonzero(scored.beats)
     true, said = true_waves(reference), prediction.waveform
-    score = _wave_scores(said, true, rows)
+    score = scored.waves["wave_rmse"]
     order = np.argsort(score, kind="stable")
     places = [0, len(order) // 2, -1]
     chosen = rows[order[places]]
@@ -109,7 +107,8 @@ def waveform_figure(prediction: Prediction, reference: Beats | Truth) -> bytes:
         ax.set_title(f"{name}: RMSE {rmse} mmHg", fontsize=10)
         ax.set_xlabel("time since the aortic foot (s)", fontsize=9)
         tidy(ax)
-    figure.suptitle(_method(prediction), fontsize=10)
+    where = _ground(reference.calibration, reference.reference_type)
+    figure.suptitle(f"{_drawn(prediction)}; {where}", fontsize=10)
     panels[0].set_ylabel("aortic pressure (mmHg)", fontsize=9)
     panels[0].legend(fontsize=9, frameon=False)
     return png_of(figure)
@@ -165,7 +164,9 @@ def bland_altman_figure(prediction: Prediction, reference: Beats | Truth) -> byt
     slope = ""
     if np.ptp(middle) > 0:
         slope = f", slope {signed(proportional_bias(said, true))} mmHg/mmHg"
-    ax.set_title(f"{_method(prediction)}, n = {len(true)} subjects{slope}", fontsize=10)
+    where = _ground(reference.calibration, reference.reference_type)
+    title = f"{_drawn(prediction)}, n = {len(true)} subjects{slope}\n{where}"
+    ax.set_title(title, fontsize=10)
     ax.set_xlabel("mean of predicted and true central SBP (mmHg)", fontsize=9)
     ax.set_ylabel("predicted - true central SBP (mmHg)", fontsize=9)
     tidy(ax)
@@ -204,14 +205,11 @@ def ranking_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
     for role, colour in ROLES.items():
         if any(s.role == role for _, s in found):
             ax.plot([], [], MARKERS[role], color=colour, ms=6, label=role)
-    ax.set_yticks(range(len(found)), [_method(s) for _, s in found])
+    ax.set_yticks(range(len(found)), [_drawn(s) for _, s in found])
     ax.set_ylim(len(found) - 0.4, -0.6)
     ax.set_xlabel(f"{label(metric)}, 95 % interval over subjects", fontsize=9)
-    ax.set_title(
-        f"calibration: {evaluation.calibration}; reference: "
-        f"{evaluation.reference_type}",
-        fontsize=10,
-    )
+    where = _ground(evaluation.calibration, evaluation.reference_type)
+    ax.set_title(where, fontsize=10)
     tidy(ax)
     ax.legend(fontsize=9, loc="best", framealpha=0.9)
     return png_of(figure)
@@ -220,8 +218,8 @@ def ranking_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
 def k_curve_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
     """Draw a statistic over the number of labelled subjects.
 
-    Methods seen at one k only are points; the best floor with no more than k labels
-    is the grey step that a deep method must get below.
+    Methods seen at one k only, and those beyond the ten best, are points; the best
+    floor with no more than k labels is the grey step that a deep method must get below.
 
     Args:
         evaluation: On one calibration.
@@ -254,7 +252,10 @@ def k_curve_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
     if floor:
         x, y = zip(*floor, strict=True)
         ax.plot(x, y, color=GREY, lw=7, alpha=0.3, label="best floor with at most k")
-    shown = {name: points for name, points in curves.items() if len(points) > 1}
+    several = [name for name, points in curves.items() if len(points) > 1]
+    several.sort(key=lambda name: pick(value for _, value, _ in curves[name]))
+    best = several[::-1] if pick is max else several
+    shown = {name: curves[name] for name in curves if name in best[:_CURVES]}
     for i, (name, points) in enumerate(shown.items()):
         points.sort(key=lambda point: point[0])
         role = points[0][2].role
@@ -265,23 +266,24 @@ def k_curve_figure(evaluation: Evaluation, metric: str = "sbp_rmse") -> bytes:
             ls=STYLES[(i // len(CYCLE) + (role == "floor")) % len(STYLES)],
             marker=MARKERS[role],
             ms=5,
-            label=f"{name} ({role})",
+            label=f" {written(name, 30)} ({role})",
         )
     for kind, colour in ROLES.items():
         single = [
             (place[k], value)
-            for points in curves.values()
+            for name, points in curves.items()
             for k, value, s in points
-            if len(points) == 1 and s.role == kind
+            if name not in shown and s.role == kind
         ]
         if single:
             x, y = zip(*single, strict=True)
-            mark = MARKERS[kind]
-            ax.plot(x, y, mark, color=colour, alpha=0.5, ms=5, label=f"other {kind}s")
+            mark, word = MARKERS[kind], "deep rows" if kind == "deep" else "floors"
+            ax.plot(x, y, mark, color=colour, alpha=0.5, ms=5, label=f"other {word}")
     ax.set_xticks(range(len(ks)), [str(k) for k in ks])
     ax.set_xlabel("labelled target subjects, k", fontsize=9)
     ax.set_ylabel(label(metric), fontsize=9)
-    ax.set_title(f"calibration: {evaluation.calibration}", fontsize=10)
+    where = _ground(evaluation.calibration, evaluation.reference_type)
+    ax.set_title(where, fontsize=10)
     tidy(ax)
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return png_of(figure)
@@ -425,7 +427,7 @@ def time_course_figure(
             color=CYCLE[i % len(CYCLE)],
             ls=STYLES[i % len(STYLES)],
             lw=1.5,
-            label=f"{name}: central SBP",
+            label=f" {written(name)}: central SBP",
         )
     ax.set_xlabel("time since the start of the record (s)", fontsize=9)
     ax.set_ylabel("pressure (mmHg)", fontsize=9)
@@ -458,7 +460,7 @@ def reasons_figure(accepted: int, refused: Mapping[str, int]) -> bytes:
     colours = [GREEN] + [RED] * len(refused)
     bars = ax.barh(range(len(rows)), list(rows.values()), color=colours)
     ax.bar_label(bars, [f" {n}" for n in rows.values()], fontsize=9)
-    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_yticks(range(len(rows)), [written(name) for name in rows])
     ax.invert_yaxis()
     ax.set_xlabel("beats", fontsize=9)
     ax.margins(x=0.1)

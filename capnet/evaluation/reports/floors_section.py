@@ -45,10 +45,36 @@ def floors_section(evaluation: Evaluation, metric: str = "sbp_rmse") -> Section:
         ("family", "k", "needs at least", "row", "role", "error"),
         tuple(rows),
     )
-    told = (
+    text = (
         "A deep row is judged only beside what anybody could have had from the same "
         "inputs, on the same beats and subjects, with labels of the same k people and "
         "the same calibration. The mean, the held reading, the posterior of the cuff "
         "alone and an estimator fitted on shuffled labels always stand there."
     )
-    return Section("Floors and controls", (told,), (table,))
+    return Section("Floors and controls", (text, *_said(evaluation)), (table,))
+
+
+def _said(evaluation: Evaluation) -> list[str]:
+    """Tell what deep rows say they look at: the gate believes it, a reader need not."""
+    looks: dict[str, list[str]] = {}
+    silent = []
+    for p in evaluation.predictions:
+        if p.role != "deep":
+            continue
+        name = f"{p.method} (k = {p.k})"
+        looks.setdefault(", ".join(p.inputs), []).append(name)
+        if p.k and not p.seen:
+            silent.append(name)
+    lines = [
+        f"{', '.join(names)}: said to look at {words}."
+        if words
+        else f"{', '.join(names)}: not said what is looked at, so that only floors of "
+        "the cuff, the heart rate and the age were demanded."
+        for words, names in looks.items()
+    ]
+    if silent:
+        lines.append(
+            f"{', '.join(silent)}: not said whose labels were seen, so that floors "
+            "with labels of any people stand beside."
+        )
+    return lines

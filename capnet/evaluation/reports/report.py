@@ -26,6 +26,17 @@ _SHORT: Final = 12
 """Rows of provenance that stand open; what has more is folded by its first name."""
 
 
+_TURNING: Final = dict.fromkeys(
+    [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "□"
+)
+"""Characters that turn the reading direction of what follows: a name with one could
+show other numbers than it has (Unicode Technical Report 36)."""
+
+
+def _visible(value: object) -> object:
+    return value.translate(_TURNING) if type(value) is str else value
+
+
 @cache
 def _template() -> Template:
     source = (
@@ -38,6 +49,7 @@ def _template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     environment.filters["base64"] = lambda png: base64.b64encode(png).decode("ascii")
     return environment.from_string(source)
@@ -64,7 +76,7 @@ def _provenance(entries: Mapping[str, object]) -> list[TableBlock]:
     short: list[tuple[str, str]] = []
     tables = []
     for name, value in entries.items():
-        rows = _flat({name: value})
+        rows = _flat({str(name): value})
         if len(rows) <= _SHORT:
             short += rows
             continue

@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from capnet.evaluation.reports.content import FigureBlock, Section, TableBlock
-from capnet.evaluation.reports.drawing import BLUE, GREY, INK, new_figure, png_of, tidy
+from capnet.evaluation.reports.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    new_figure,
+    png_of,
+    tidy,
+    written,
+)
 from capnet.evaluation.statistics.bootstrap import SURE_SUBJECTS
 from capnet.evaluation.variation.repeats import Repeated, Repeats
 from capnet.evaluation.variation.shift import ShiftTable
@@ -81,7 +89,9 @@ def _strata_figure(name: str, strata: Sequence[Stratum], metric: str) -> FigureB
             ax.plot(s.interval, (row, row), color=colour, lw=1.5)
         inside = "white" if s.few else colour
         ax.plot(value, row, "o", color=colour, ms=5, mfc=inside)
-    ax.set_yticks(range(len(shown)), [f"{s.variable}: {s.group}" for s, _ in shown])
+    ax.set_yticks(
+        range(len(shown)), [written(f"{s.variable}: {s.group}", 60) for s, _ in shown]
+    )
     ax.tick_params(axis="y", labelsize=7, colors=INK)
     ax.invert_yaxis()
     ax.set_xlabel(label(metric))

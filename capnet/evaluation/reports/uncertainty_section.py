@@ -66,10 +66,11 @@ def _found(named: Mapping[str, Coverage]) -> list[str]:
             "too few to tell": "That is too few people to tell.",
         }[score.claim]
         lines.append(
-            f"{found.method} (k = {found.k}): {found.nominal:.0%} intervals of "
-            f"{found.quantity.upper()}{place} held the truth in "
-            f"{with_interval(score.share, score.interval)} of n = {score.subjects} "
-            f"subjects. {sentence}"
+            f"{found.method} (k = {found.k}), calibration {found.calibration}, "
+            f"reference {found.reference_type}: {found.nominal:.0%} intervals of "
+            f"{found.quantity.upper()}{place} held the truth in a share of "
+            f"{with_interval(score.share, score.interval)} of the beats, the mean of "
+            f"n = {score.subjects} subjects. {sentence}"
         )
     return lines
 
@@ -115,7 +116,8 @@ def _refusal(risk: RiskCoverage) -> list[str]:
         else "That refusing by doubt lowers the error cannot be told from chance."
     )
     return [
-        f"{risk.method} (k = {risk.k}): of {risk.subjects} subjects, "
+        f"{risk.method} (k = {risk.k}), calibration {risk.calibration}, reference "
+        f"{risk.reference_type}: of {risk.subjects} subjects, "
         f"{risk.quantity.upper()} RMSE is {number(risk.full)} mmHg with all answers "
         f"and {number(risk.risk)} with the {risk.kept:.0%} least doubtful: ratio "
         f"{with_interval(risk.ratio, risk.interval)}. {verdict} Area under the curve "
@@ -137,6 +139,8 @@ def _figure(risk: RiskCoverage) -> FigureBlock:
         ylabel=f"{risk.quantity.upper()} RMSE (mmHg)",
         ylim=(0.0, None),
     )
+    where = f"calibration: {risk.calibration}; reference: {risk.reference_type}"
+    ax.set_title(where, fontsize=10)
     ax.legend(frameon=False, fontsize=8)
     tidy(ax)
     said = (

@@ -42,6 +42,7 @@ __all__ = [
     "bootstrap",
     "critical_t",
     "draw_subjects",
+    "p_of_t",
 ]
 
 MIN_SUBJECTS: Final = 5
@@ -156,6 +157,11 @@ def critical_t(freedom: float) -> float:
     return float(stdtrit(freedom, 1 - _TAIL))
 
 
+def p_of_t(t: float, freedom: float) -> float:
+    """Return the two-sided p-value of Student's t."""
+    return 2 * float(stdtr(freedom, -abs(t)))
+
+
 def bootstrap(
     table: Table, function: Function, scale: Scale, *, resamples: int, seed: int
 ) -> Estimate:
@@ -214,7 +220,7 @@ def _estimate(
     )
     # Seen from the interval: p is 0.05 where its end is 0, and falls as t does.
     away = abs(middle) / error * t / (below if middle > 0 else above)
-    p = 2 * float(stdtr(n - 1, -away))
+    p = p_of_t(away, n - 1)
     return Estimate(found, Interval(*map(float, ends)), _signed(p, scale), n)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from capnet.errors import ProtocolError, ShapeError
+from capnet.evaluation.protocol import check_same_beats
 from capnet.evaluation.statistics.bootstrap import Interval
 from capnet.evaluation.truth import Truth, truth_of
 from capnet.evaluation.wording import number, with_interval
@@ -152,7 +153,8 @@ def coverage(
     """Measure how often the intervals of a prediction hold the truth.
 
     Where the people are others than those calibrated on, as in another clinic, no
-    coverage was promised: what is found here is all that is known.
+    coverage was promised: what is found here is all that is known. Beats count that are
+    answered, with an interval, and whose truth is known.
 
     Args:
         prediction: With intervals.
@@ -166,17 +168,13 @@ def coverage(
             so does one with fewer judged subjects.
 
     Raises:
-        ProtocolError: If the prediction has no intervals, or none of a known truth.
-        ShapeError: If the rows do not agree.
+        ProtocolError: If the prediction has no intervals, or none of a known truth, or
+            is of other beats or another calibration.
+        ShapeError: If there are not as many groups as beats.
     """
     truth = truth_of(truth)
     low, high, stated = _intervals(prediction)
-    if len(truth) != len(prediction):
-        msg = (
-            f"{len(prediction)} predicted beats, {len(truth)} true ones; wanted the "
-            "same beats in the same order."
-        )
-        raise ShapeError(msg)
+    check_same_beats([prediction], truth)
     if groups is not None and len(groups) != len(truth):
         msg = f"groups has {len(groups)} rows; there are {len(truth)} beats."
         raise ShapeError(msg)

@@ -12,12 +12,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from capnet.errors import ConfigError, ProtocolError, ShapeError
-from capnet.evaluation.statistics.bootstrap import (
-    MIN_SUBJECTS,
-    Interval,
-    draw_subjects,
-)
+from capnet.errors import ConfigError, ProtocolError
+from capnet.evaluation.protocol import check_same_beats
+from capnet.evaluation.statistics.bootstrap import POSITIVE, Interval, bootstrap
 from capnet.evaluation.truth import Truth, truth_of
 from capnet.evaluation.uncertainty.coverage import quantity_column
 from capnet.evaluation.wording import number, with_interval
@@ -29,6 +26,9 @@ __all__ = ["Point", "RiskCoverage", "risk_coverage"]
 
 _LEVELS: Final = 200
 """Doubts at which the curve is drawn; with fewer beats, at each of them."""
+
+_NEAR: Final = 4
+"""Doubts on either side of the one asked for between which a resample is read."""
 
 Table = Float[np.ndarray, "subject level"]
 
@@ -69,7 +69,8 @@ class RiskCoverage:
             same doubt are kept together.
         risk: Risk there, mmHg.
         ratio: ``risk / full``.
-        interval: 95 % interval of the ratio over subjects, None with fewer than 5.
+        interval: 95 % interval of the ratio at the coverage ``kept``, over subjects,
+            None with fewer than 5 (`capnet.evaluation.statistics.bootstrap`).
         aurc: Area under the curve, mmHg: mean risk over all coverages.
         aurc_best: The same if the doubt were the size of the error itself.
         seed: Of the bootstrap.
@@ -137,8 +138,8 @@ def risk_coverage(
 
     Beats that the gate refused have no answer and do not count: this judges the doubt
     about answers that were given. In each resample of subjects the doubt up to which
-    answers are kept is found anew. With very many beats the resamples are read at 200
-    doubts; the curve is.
+    answers are kept is found anew, between a few of the doubts at which the curve is
+    drawn.
 
     Args:
         prediction: With a doubt.
@@ -149,8 +150,8 @@ def risk_coverage(
         seed: Of the resamples.
 
     Raises:
-        ProtocolError: If the prediction has no doubt, or nothing can be scored.
-        ShapeError: If the rows do not agree.
+        ProtocolError: If the prediction has no doubt, or nothing can be scored, or it
+            is of other beats or another calibration.
         ConfigError: If the coverage is no share, or resamples are too few.
     """
     truth = truth_of(truth)
@@ -162,15 +163,8 @@ def risk_coverage(
     kept, table = _kept(code, square, doubt)
     ones = np.ones((1, subjects))
     share, risk, people = (row[0] for row in _curve(ones, *table))
-    here = _first(share[None], at)[0]
-    interval = None
-    if subjects >= MIN_SUBJECTS:
-        weights = draw_subjects(subjects, resamples=resamples, seed=seed)
-        shares, risks, _ = _curve(weights, *table)
-        rows = np.arange(len(shares))
-        ratios = risks[rows, _first(shares, at)] / np.maximum(risks[:, -1], 1e-12)
-        low, high = np.percentile(ratios, [2.5, 97.5])
-        interval = Interval(float(low), float(high))
+    here = (share >= at - 1e-12).argmax()
+    interval = _interval(table, share, int(here), resamples=resamples, seed=seed)
     best = _curve(ones, *_kept(code, square, square)[1])
     full = float(risk[-1])
     return RiskCoverage(
@@ -210,12 +204,7 @@ def _scored(
             "to refuse. Learn one: capnet.models.learn_doubt(model, beats)."
         )
         raise ProtocolError(msg)
-    if len(truth) != len(p):
-        msg = (
-            f"{len(p)} predicted beats, {len(truth)} true ones; wanted the same beats "
-            "in the same order."
-        )
-        raise ShapeError(msg)
+    check_same_beats([p], truth)
     column = quantity_column(quantity)
     error = (p.csbp, p.cdbp, p.cmap, p.cpp)[column] - truth.pressures[:, column]
     rows = p.accepted & np.isfinite(error)
@@ -263,9 +252,50 @@ def _curve(
     return kept / kept[:, -1:], risk, people
 
 
-def _first(shares: np.ndarray, at: float) -> np.ndarray:
-    """Return the first level of each row that keeps enough."""
-    return np.asarray((shares >= at - 1e-12).argmax(axis=1))
+def _interval(
+    table: tuple[Table, Table],
+    share: Float[np.ndarray, " level"],
+    here: int,
+    *,
+    resamples: int,
+    seed: int,
+) -> Interval | None:
+    """Return the interval of the ratio at the coverage of one level.
+
+    The ratio is a function of means over subjects of what they keep at a few levels, so
+    that it has a studentised interval: percentiles of resampled ratios hold the truth
+    in 87 of 100 cases with 20 to 60 subjects.
+    """
+    last = len(share) - 1
+    # Four standard deviations of a share of so many subjects: further none is read.
+    spread = 4.0 * np.sqrt(share[here] * (1.0 - share[here]) / len(table[0]))
+    ends = np.searchsorted(share, [share[here] - spread, share[here] + spread])
+    below = np.linspace(ends[0], here, _NEAR + 1).astype(int)
+    above = np.linspace(here, min(ends[1], last), _NEAR + 1).astype(int)
+    levels = np.unique([*below, *above, last])
+    counts, means = (part[:, levels] for part in table)
+
+    def ratio(columns: np.ndarray, n: int) -> np.ndarray:
+        del n
+        kept, square, people = np.split(columns, 3, axis=1)
+        shares = kept / kept[:, -1:]
+        risk = square / np.maximum(people, 1e-12)
+        found = _read(shares, risk, at=float(share[here]))
+        return np.asarray(np.sqrt(found / risk[:, -1]))
+
+    columns = np.hstack([counts, means, counts > 0.0])
+    return bootstrap(columns, ratio, POSITIVE, resamples=resamples, seed=seed).interval
+
+
+def _read(shares: np.ndarray, values: np.ndarray, *, at: float) -> np.ndarray:
+    """Interpolate values at one share in each row; the ends are held."""
+    upper = np.argmax(shares >= at - 1e-12, axis=1)
+    lower = np.maximum(upper - 1, 0)
+    rows = np.arange(len(shares))
+    step = shares[rows, upper] - shares[rows, lower]
+    part = (at - shares[rows, lower]) / np.where(step > 0.0, step, 1.0)
+    part = part.clip(0.0, 1.0)
+    return np.asarray((1.0 - part) * values[rows, lower] + part * values[rows, upper])
 
 
 def _area(share: np.ndarray, risk: np.ndarray) -> float:

@@ -11,6 +11,7 @@ repeats (Zou & Donner, Stat Med 2008;27:1693-1702). What is peculiar to one subj
 one repeat is in both, so the interval is rather too wide than too narrow.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -139,7 +140,7 @@ def repeats(
         evaluations: One a repeat, of the same beats under the same calibration.
         metric: One of `capnet.evaluation.functionals.STATISTICS`.
         pairs: Methods whose difference is wanted; by default each deep row against
-            the floor with no more labels that is best on the mean over repeats.
+            the floor that it must beat (`Evaluation.floor_of`) in most repeats.
 
     Raises:
         ProtocolError: If there is none, they are not of the same beats, or a method
@@ -163,7 +164,7 @@ def repeats(
                     "repeat; wanted the same rows in all of them."
                 )
                 raise ProtocolError(msg)
-    asked = named or _default_pairs(first, rows)
+    asked = named or _default_pairs(evaluations, rows, metric)
     differences = [_repeated(evaluations, a, b, metric) for a, b in asked]
     sure = [d.p_value for d in differences if d.p_value is not None]
     corrected = iter(holm(sure))
@@ -200,22 +201,25 @@ def _value(evaluation: Evaluation, key: tuple[str, int], metric: str) -> float |
 
 
 def _default_pairs(
-    first: Evaluation, rows: Mapping[tuple[str, int], Repeated]
+    evaluations: Sequence[Evaluation],
+    rows: Mapping[tuple[str, int], Repeated],
+    metric: str,
 ) -> list[tuple[tuple[str, int], tuple[str, int]]]:
-    if not rows:
+    """Return each deep row with the floor that it must beat in most repeats."""
+    if STATISTICS[metric].better == "neither":
         return []
-    metric = next(iter(rows.values())).metric
-    better = STATISTICS[metric].better
-    if better == "neither":
-        return []
-    sign = -1 if better == "more" else 1
-    known = [s for s in first.scores if s.key in rows]
-    found = []
-    for s in known:
-        floors = [f.key for f in known if f.role == "floor" and f.k <= s.k]
-        if s.role == "deep" and floors:
-            found.append((s.key, min(floors, key=lambda key: sign * rows[key].mean)))
-    return found
+    pairs = []
+    for s in evaluations[0].scores:
+        if s.role != "deep" or s.key not in rows:
+            continue
+        try:
+            met = Counter(e.floor_of(s.key, metric).key for e in evaluations)
+        except ProtocolError:
+            continue  # a repeat has no floor for it
+        floors = [key for key, _ in met.most_common() if key in rows]
+        if floors:
+            pairs.append((s.key, floors[0]))
+    return pairs
 
 
 def _repeated(
@@ -230,7 +234,16 @@ def _repeated(
     for e in evaluations:
         rows = [e.scored[e.position(k)] for k in (key, against) if k is not None]
         shared = np.logical_and.reduce([r.beats for r in rows])
-        made = [table_of(metric, r.on(shared)) for r in rows]
+        made = [
+            table_of(metric, r.on(shared, rows[-1 - i])) for i, r in enumerate(rows)
+        ]
+        if any(t is None for t in made):
+            msg = (
+                f"{' and '.join(repr(r.key[0]) for r in rows)} share no beat with "
+                f"{metric!r} in one of the repeats; compare methods that answer the "
+                "same beats."
+            )
+            raise ProtocolError(msg)
         tables += [t for t in made if t is not None]
     table = np.concatenate(tables, axis=1)
     parts = 1 if against is None else 2

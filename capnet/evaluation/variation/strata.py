@@ -22,8 +22,8 @@ UNKNOWN: Final = "unknown"
 
 SOURCES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "age": "bands of twenty years, a choice",
-        "heart rate": "under 60, 60 to 80, over 80 bpm, a choice",
+        "age": "cut at 40 and 60 years, a choice",
+        "heart rate": "cut at 60 and 80 bpm, a choice",
         "central BP class": (
             "of the reference: optimal < 110/80, hypertension >= 130/90 mmHg central "
             "(Cheng et al., J Am Coll Cardiol 2013;62:1780-1787)"
@@ -48,8 +48,10 @@ class Stratum:
         variable: By what the subjects are grouped, e.g. ``age``.
         group: Which of them, in words.
         metric: Which statistic (`capnet.evaluation.functionals.STATISTICS`).
-        subjects: Of the group, with a scored beat.
-        beats: Of them, scored.
+        subjects: Behind the value.
+        asked: Subjects of the group with a truth; more than ``subjects`` where the
+            method refuses some of them, or cannot read the statistic of them.
+        beats: Of the group, scored.
         value: The statistic of the group; None where it is not defined.
         interval: 95 % over the subjects of the group; None with too few.
     """
@@ -58,6 +60,7 @@ class Stratum:
     group: str
     metric: str
     subjects: int
+    asked: int
     beats: int
     value: float | None
     interval: Interval | None
@@ -70,11 +73,14 @@ class Stratum:
     @property
     def note(self) -> str:
         """What to beware of, empty where there is nothing."""
+        said = []
         if self.interval is None:
-            return f"n = {self.subjects}: no interval"
-        if self.few:
-            return f"n = {self.subjects}, fewer than {SURE_SUBJECTS}: no claim"
-        return ""
+            said.append(f"n = {self.subjects}: no interval")
+        elif self.few:
+            said.append(f"n = {self.subjects}, fewer than {SURE_SUBJECTS}: no claim")
+        if self.subjects < self.asked:
+            said.append(f"answered for {self.subjects} of {self.asked} subjects")
+        return "; ".join(said)
 
     def to_dict(self) -> dict[str, object]:
         """Return everything, ready for strict JSON (no NaN)."""
@@ -83,6 +89,7 @@ class Stratum:
             "group": self.group,
             "metric": self.metric,
             "subjects": self.subjects,
+            "asked": self.asked,
             "beats": self.beats,
             "value": self.value,
             "interval": None if self.interval is None else list(self.interval),
@@ -92,7 +99,8 @@ class Stratum:
 
     def __str__(self) -> str:
         value = "none" if self.value is None else f"{self.value:.2f}"
-        return f"{self.variable}, {self.group}: {self.metric} {value} ({self.note})"
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.variable}, {self.group}: {self.metric} {value}{note}"
 
 
 def strata(
@@ -101,7 +109,8 @@ def strata(
     """Return a statistic by age, sex, heart rate, BP class, amplification and quality.
 
     Words of ``truth.groups`` (e.g. the site) are further variables. Subjects of whom
-    a variable is not known are a group of their own. Each group has its own resamples.
+    a variable is not known are a group of their own, and a group of whom the method
+    answers nobody stays in the table. Each group has its own resamples.
 
     Args:
         evaluation: On one calibration.
@@ -115,10 +124,11 @@ def strata(
     scored = evaluation.scored[evaluation.position(method)]
     code, n = scored.ground.code, len(scored.ground.names)
     beats = np.bincount(code[scored.beats], minlength=n)
+    known = np.bincount(code[scored.ground.known], minlength=n) > 0
     found = []
     for variable, labels, order in _variables(scored.ground.truth, code, n):
         for group in order:
-            mine = (labels == group) & (beats > 0)
+            mine = (labels == group) & known
             if not mine.any():
                 continue
             columns = {
@@ -132,7 +142,8 @@ def strata(
                     variable=variable,
                     group=group,
                     metric=metric,
-                    subjects=int(mine.sum()),
+                    subjects=0 if e is None else e.subjects,
+                    asked=int(mine.sum()),
                     beats=int(beats[mine].sum()),
                     value=None if e is None else e.value,
                     interval=None if e is None else e.interval,
@@ -166,13 +177,6 @@ def _means(values: np.ndarray, code: np.ndarray, n: int) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _cut(
-    values: np.ndarray, edges: tuple[float, float], names: tuple[str, str, str]
-) -> np.ndarray:
-    place = np.digitize(values, edges)  # at an edge: the upper group
-    return np.where(np.isfinite(values), np.array(names)[place % 3], UNKNOWN)
-
-
 def _banded(
     variable: str, values: np.ndarray, edges: tuple[float, float], unit: str
 ) -> _Variable:
@@ -182,23 +186,30 @@ def _banded(
         f"{low:g} to under {high:g} {unit}",
         f"{high:g} {unit} and over",
     )
-    return variable, _cut(values, edges, names), (*names, UNKNOWN)
+    place = np.digitize(values, edges)  # at an edge: the upper group
+    labels = np.where(np.isfinite(values), np.array(names)[place % 3], UNKNOWN)
+    return variable, labels, (*names, UNKNOWN)
 
 
 def _tertiles(variable: str, values: np.ndarray, unit: str) -> _Variable:
-    known = values[np.isfinite(values)]
-    if len(known) < 3 or np.ptp(known) == 0:
-        labels = np.where(np.isfinite(values), "all alike", UNKNOWN)
-        return variable, labels, ("all alike", UNKNOWN)
-    low, high = np.quantile(known, [1 / 3, 2 / 3])
-    ends = [f"{x:.3g} {unit}".rstrip() for x in (low, high)]
-    names = (
-        f"lowest third (under {ends[0]})",
-        f"middle third ({ends[0]} to {ends[1]})",
-        f"highest third (over {ends[1]})",
-    )
-    edges = (float(low), float(high))
-    return variable, _cut(values, edges, names), (*names, UNKNOWN)
+    """Group by the rank; equal values stay together, at the middle of their ranks."""
+    known = np.isfinite(values)
+    some = np.sort(values[known])
+    labels = np.full(len(values), UNKNOWN, dtype="U64")
+    if len(some) < 3 or np.ptp(some) == 0:
+        whole = "all alike" if len(some) > 1 and np.ptp(some) == 0 else "too few to cut"
+        labels[known] = whole
+        return variable, labels, (whole, UNKNOWN)
+    ends = (np.searchsorted(some, values, side=side) for side in ("left", "right"))
+    place = 3 * sum(ends) // (2 * len(some))
+    order = []
+    for third, name in enumerate(("lowest", "middle", "highest")):
+        mine = known & (place == third)
+        if mine.any():
+            low, high = (f(values[mine]) for f in (np.min, np.max))
+            order.append(f"{name} third ({low:.3g} to {high:.3g} {unit}".rstrip() + ")")
+            labels[mine] = order[-1]
+    return variable, labels, (*order, UNKNOWN)
 
 
 def _words(variable: str, labels: np.ndarray, code: np.ndarray, n: int) -> _Variable:

@@ -83,7 +83,7 @@ FILTERS = {
 @pytest.mark.parametrize("points", [None, 64])
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_fixed_filter_is_flagged_whatever_the_cuff_made_of_it(name, points):
-    for seed in range(3):
+    for seed in range(2):
         x, _, _ = people(5, seed, points=points)
         rng = np.random.default_rng(seed)
         gain, level = 1 + 0.15 * rng.normal(size=(5, 1)), 8 * rng.normal(size=(5, 1))
@@ -96,7 +96,7 @@ def test_a_fixed_filter_is_flagged_whatever_the_cuff_made_of_it(name, points):
 @pytest.mark.parametrize("points", [None, 64])
 @pytest.mark.parametrize("noise", [0.0, 0.5])
 def test_bodies_that_differ_are_not_flagged(points, noise):
-    for seed in range(5):
+    for seed in range(3):
         x, y, _ = people(6, seed, points=points)
         y = y + noise * np.random.default_rng(seed).normal(size=y.shape)
         found = circularity(x, y, subject=np.arange(6))
@@ -288,7 +288,7 @@ def test_virtual_people_of_a_third_party_are_not_flagged(shared_data, site):
     with np.load(shared_data / "pwdb" / "pwdb_waves_500Hz.npz") as file:
         x, y = file[f"L_{site}_P_mmHg"][:, ::5], file["Asc_Ao_P_mmHg"][:, ::5]
     flagged = 0
-    for seed in range(8):
+    for seed in range(4):
         rows = np.random.default_rng(seed).choice(len(x), 5, replace=False)
         flagged += bool(circularity(x[rows], y[rows], subject=rows).flagged)
-    assert flagged <= 1
+    assert flagged == 0

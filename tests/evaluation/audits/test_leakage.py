@@ -173,3 +173,37 @@ def test_what_is_no_split_or_no_transform_is_refused(split):
         audit_rows(np.ones((2, 30)), np.ones((2, 31)), names, names)
     with pytest.raises(ShapeError, match="2 subjects"):
         audit_rows(np.ones((3, 30)), np.ones((2, 30)), names, names)
+
+
+def test_copies_of_other_waves_are_found(split):
+    train, test = split
+    rng = np.random.default_rng(4)
+    radial = [
+        60 + 50 * b.ppg + 0.1 * rng.standard_normal(b.ppg.shape) for b in (train, test)
+    ]
+    clean = [b.replace(waves={"radial": w}) for b, w in zip(split, radial, strict=True)]
+    assert audit_leakage(*clean).clean
+    radial[1][5] = radial[0][7] * 1.5 - 3.0
+    spoilt = test.replace(waves={"radial": radial[1]})
+    found = audit_leakage(clean[0], spoilt)
+    assert [(f.train, f.test, f.rows) for f in found.findings] == [
+        (str(train.subject[7]), str(test.subject[5]), 1)
+    ]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("site", ["Asc_Ao", "L_Brachial"])
+def test_virtual_neighbours_are_no_copies(shared_data, site):
+    with np.load(shared_data / "pwdb" / "pwdb_waves_500Hz.npz") as file:
+        waves = file[f"{site}_P_mmHg"][::2].astype(np.float64)
+    ends = np.isfinite(waves).sum(axis=1)
+    grid = np.linspace(0.0, 1.0, 64)
+    beats = np.stack(
+        [np.interp(grid * (n - 1), np.arange(n), w[:n]) for n, w in zip(ends, waves)]
+    )
+    order = np.random.default_rng(0).permutation(len(beats))
+    half = len(beats) // 2
+    one, other = order[:half], order[half:]
+    names = np.array([f"p{i}" for i in range(len(beats))])
+    found = audit_rows(beats[one], beats[other], names[one], names[other])
+    assert found.clean

@@ -268,3 +268,62 @@ def test_other_files_are_refused(tmp_path):
     reference.to_parquet(path)
     with pytest.raises(RecordError, match=r"'csbp' has type .*string; wanted numbers"):
         read_truth(path)
+
+
+def test_a_column_without_a_number_is_as_if_it_were_not_there(tmp_path):
+    predictions, reference = tables()
+    late = predictions["method"] == "ridge"
+    predictions.loc[late, ["cdbp", "cmap", "cpp"]] = np.nan
+    predictions["accepted"] = predictions["beat"] > 0
+    blank = reference.assign(cuff_sbp=np.nan, cuff_dbp=np.nan, cmap=np.nan)
+    truth, (net, ridge) = read(tmp_path, predictions, blank)
+    assert np.isnan(truth.cuff).all()
+    assert np.isfinite(net.cmap[net.accepted]).all()
+    assert np.isnan(ridge.cmap).all()
+    assert np.isfinite(ridge.csbp[ridge.accepted]).all()
+
+
+def test_refused_beats_of_a_reference_may_be_blank(tmp_path):
+    predictions, reference = tables()
+    reference["accepted"] = reference["beat"] > 0
+    lost = reference["beat"] == 0
+    reference.loc[lost, [*CENTRAL, "cuff_sbp", "cuff_dbp"]] = np.nan
+    truth, _ = read(tmp_path, predictions, reference)
+    np.testing.assert_array_equal(truth.accepted, ~lost)
+    reference["accepted"] = False
+    with pytest.raises(RecordError, match=r"r\.csv refuses every beat"):
+        read(tmp_path, predictions, reference)
+
+
+def test_one_method_s_refusal_does_not_hide_a_beat_from_others(tmp_path):
+    predictions, reference = tables()
+    both = predictions.merge(
+        reference, on=["subject", "beat"], suffixes=("", "_ref")
+    ).drop(columns=["cuff_sbp", "cuff_dbp"])
+    both["accepted"] = (both["method"] != "net") | (both["beat"] > 0)
+    both.to_parquet(tmp_path / "both.parquet")
+    truth = read_truth(tmp_path / "both.parquet")
+    assert truth.accepted.all()
+
+
+def test_a_cuff_in_another_unit_is_refused_without_a_true_dbp(tmp_path):
+    predictions, reference = tables()
+    bare = reference.drop(columns=["cdbp", "cmap", "cpp"])
+    bare["cuff_dbp"] *= 0.133322
+    with pytest.raises(UnitError, match=r"'cuff_dbp'.*read as kPa it is 7\d mmHg"):
+        read(tmp_path, predictions[["subject", "beat", "method", "csbp"]], bare)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        lambda v: (0.133322 * v - 1.0, 0.133322 * v + 1.0),  # kPa
+        lambda v: (v * 0.0 + 9.0, v * 0.0 + 9.5),  # distances
+    ],
+)
+def test_intervals_that_hold_no_answer_are_refused(tmp_path, ends):
+    predictions, reference = tables()
+    low, high = ends(predictions["csbp"])
+    said = predictions.assign(csbp_low=low, csbp_high=high, coverage=0.9)
+    with pytest.raises(RecordError, match=r"0 of 36 values of 'csbp' lie between"):
+        read(tmp_path, said, reference)

@@ -5,6 +5,7 @@ import pytest
 
 from capnet.errors import ShapeError
 from capnet.evaluation.protocols.grades import BHS_SHARES, Bhs, Ieee1708
+from capnet.evaluation.protocols.iso81060_2 import Iso81060Part2
 
 
 def errors(*parts: tuple[int, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -68,3 +69,12 @@ def test_refusals(rule):
         rule.compare(predicted[:0], reference[:0], subject[:0])
     with pytest.raises(ShapeError, match="subject has 2 rows"):
         rule.compare(predicted, reference, subject[:2])
+
+
+def test_a_mean_of_exactly_the_border_keeps_its_grade():
+    reference = np.round(np.arange(800, 1600) / 10, 1)
+    rows = np.round(reference + 5, 1), reference, np.arange(800)
+    assert np.abs(rows[0] - rows[1]).max() > 5
+    assert Ieee1708().compare(*rows).grade == "A"
+    assert Bhs().compare(*rows).grade == "A"
+    assert Iso81060Part2(1).compare(*rows).inside

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from capnet.evaluation.cases import case_of
-from capnet.evaluation.reports.case_report import case_report
+from capnet.evaluation.reports.case_report import case_report, case_waves_figure
 from capnet.evaluation.reports.report import render_report, write_report
 from capnet.prediction import DISCLAIMER
 from tests.evaluation.conftest import make_beats, numbers, refuse, waves
@@ -74,6 +74,13 @@ def test_a_name_cannot_break_the_page():
     )
     page = render_report(case_report(case_of(waves(beats, "net"), beats, name), {}))
     assert "<script>alert" not in page
+
+
+def test_a_beat_that_looks_like_a_formula_is_drawn_as_it_is():
+    beats = make_beats([3] * 6)
+    beats = beats.replace(beat=np.array([rf"$\frac$ {i}" for i in range(18)]))
+    found = case_of(waves(beats, "net"), beats, "v001")
+    assert case_waves_figure(found).startswith(b"\x89PNG")
 
 
 def test_without_truth_or_answer_the_page_still_stands():

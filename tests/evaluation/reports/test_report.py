@@ -22,7 +22,7 @@ from capnet.evaluation import (
 )
 from capnet.evaluation.reports.report import MAX_BYTES
 from capnet.prediction import DISCLAIMER
-from tests.evaluation.conftest import refuse, waves
+from tests.evaluation.conftest import numbers, refuse, waves, with_controls
 
 PROVENANCE = {"config": {"seed": 0, "k": [0, 10]}, "rate": 1e-4, "broken": float("nan")}
 
@@ -207,3 +207,81 @@ def test_refusals(evaluation, record, beats, real_beats, real_predictions):
     inner = Section("b", parts=(Section("c"),))
     with pytest.raises(ShapeError, match="part 'b' of section 'a' has parts itself"):
         Section("a", parts=(inner,))
+
+
+def test_every_caption_says_calibration_and_reference(benchmark):
+    for section in benchmark.sections:
+        if not section.title.startswith("Calibration: "):
+            continue
+        calibration = section.title.removeprefix("Calibration: ")
+        blocks = [b for p in section.parts for b in (*p.tables, *p.figures)]
+        assert len(blocks) > 10
+        for block in blocks:
+            assert f"calibration {calibration}" in block.caption
+            assert "reference simulated" in block.caption
+    for line in benchmark.verdict:
+        assert re.match(r"Calibration (exact|cuff SBP/DBP), reference simulated", line)
+
+
+def _judged(beats, *rows):
+    rows = with_controls([numbers(beats, "arm - 8"), *rows], beats)
+    return benchmark_report({"exact": evaluate(rows, beats, resamples=100)}, {})
+
+
+def test_the_first_line_is_the_answer(beats):
+    for error, spread, words in (
+        (9.0, 0.5, "the deep row is worse than the best floor with no more labels"),
+        (0.0, 0.5, "the deep row is shown to be better than the best floor"),
+        (0.0, 4.0, "no deep row is shown to be better than the best floor"),
+    ):
+        report = _judged(beats, waves(beats, "net", error=error, spread=spread))
+        assert words in report.verdict[0]
+    n = len(beats)
+    silent = refuse(waves(beats, "net"), np.ones(n, dtype=bool))
+    assert "no deep row answers a beat" in _judged(beats, silent).verdict[0]
+    assert "there is no deep row" in _judged(beats).verdict[0]
+
+
+def test_many_k_do_not_bury_the_answer(beats):
+    rows = [waves(beats, "net", spread=3.0, k=k) for k in range(12)]
+    report = _judged(beats, *rows)
+    assert len(report.verdict) <= 5
+    assert "9 more k stand in its chapter" in report.verdict[-1]
+    (chapter,) = [s for s in report.sections if s.title == "Calibration: exact"]
+    assert sum(p.startswith("k = ") for p in chapter.paragraphs) == 12
+
+
+def test_a_control_that_does_as_well_is_told(beats):
+    net = waves(beats, "net", spread=3.0)
+    off = waves(beats, "net, off", spread=3.0, role="control")
+    rows = with_controls([numbers(beats, "arm - 8"), net, off], beats)
+    e = evaluate(rows, beats, resamples=100, compare=[("net", "net, off")])
+    verdict = " ".join(benchmark_report({"exact": e}, {}).verdict)
+    assert "not shown to be better than its control: net (k = 0)" in verdict
+
+
+def test_what_a_deep_row_does_not_say_is_told(beats):
+    report = _judged(beats, waves(beats, "net", k=5))
+    (part,) = [s for s in report.walk() if s.title == "Floors and controls"]
+    text = " ".join(part.paragraphs)
+    assert "net (k = 5): not said what is looked at" in text
+    assert "net (k = 5): not said whose labels were seen" in text
+
+
+def test_long_tables_are_folded_and_short_ones_are_not(benchmark):
+    found = Page(render_report(benchmark))
+    assert len(found.of("details")) == len(found.of("summary")) > 5
+    tables = [t for s in benchmark.walk() for t in s.tables]
+    assert not tables[0].folded
+    assert sum(t.folded for t in tables) == len(found.of("details"))
+    many = {"config": {str(i): i for i in range(50)}, "git": "abc"}
+    page = Page(render_report(Report("t", "s", (), (), many, ())))
+    assert len(page.of("details")) == 1
+    assert "config.49" in page.text
+
+
+def test_no_name_turns_what_follows_it():
+    report = Report("t", "s", ("\u202eevil 1.0 \u2066x",), (), {}, ())
+    page = render_report(report)
+    assert "□evil 1.0 □x" in page
+    assert "\u202e" not in page

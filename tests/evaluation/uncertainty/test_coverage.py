@@ -194,8 +194,13 @@ def test_what_cannot_be_counted_is_refused(beats, said):
         coverage(said, beats, quantity="aix")
     with pytest.raises(ShapeError, match="groups has 3 rows"):
         coverage(said, beats, groups=np.array(["a"] * 3))
-    with pytest.raises(ShapeError, match="the same beats"):
+    with pytest.raises(ProtocolError, match="beats that are not the 5 reference"):
         coverage(said, beats.take(np.arange(5)))
+    mixed = beats.take(np.random.default_rng(0).permutation(len(beats)))
+    with pytest.raises(ProtocolError, match="wanted the same subject and beat"):
+        coverage(said, mixed)
+    with pytest.raises(ProtocolError, match="calibrations are never pooled"):
+        coverage(said.replace(calibration="cuff MAP/DBP"), beats)
     nothing = said.replace(low=said.low * np.nan, high=said.high * np.nan)
     with pytest.raises(ProtocolError, match="no SBP interval on a beat"):
         coverage(nothing, beats)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from capnet.errors import ConfigError, ProtocolError, ShapeError
+from capnet.errors import ConfigError, ProtocolError
 from capnet.evaluation.truth import truth_of
 from capnet.evaluation.uncertainty.risk_coverage import risk_coverage
 from tests.evaluation.conftest import make_beats, numbers
@@ -57,6 +57,7 @@ def test_a_constant_doubt_refuses_nothing(beats, error):
     assert len(found.curve) == 1
     assert (found.kept, found.ratio) == (1.0, 1.0)
     assert found.aurc == found.full
+    assert found.interval == (1.0, 1.0)
 
 
 def test_each_point_is_what_its_definition_says(beats, error):
@@ -101,6 +102,25 @@ def test_the_interval_is_of_subjects_not_of_beats():
     b = risk_coverage(asked(many, np.repeat(error, 10), np.repeat(doubt, 10)), many)
     assert a.ratio == pytest.approx(b.ratio)
     np.testing.assert_allclose(a.interval, b.interval)
+
+
+def test_its_own_interval_holds_the_truth():
+    """That of percentiles held it in 86 of 100 such draws.
+
+    Errors grow with a doubt that is partly the person's, partly the beat's; among
+    16,000 such people the ratio is 0.743.
+    """
+    beats = make_beats([1, 2, 3, 4] * 10)
+    code = np.repeat(np.arange(40), [1, 2, 3, 4] * 10)
+    held = []
+    for seed in range(100):
+        rng = np.random.default_rng(100 + seed)
+        doubt = np.exp(rng.normal(0, 0.5, 40)[code] + rng.normal(0, 0.4, 100))
+        size = 5.0 * doubt**0.8 * np.exp(rng.normal(0, 0.3, 100))
+        said = asked(beats, size * rng.normal(size=100), doubt)
+        low, high = risk_coverage(said, beats, resamples=200).interval
+        held.append(low <= 0.743 <= high)
+    assert np.mean(held) >= 0.91
 
 
 def test_with_many_beats_the_curve_has_200_points():
@@ -149,5 +169,10 @@ def test_what_cannot_be_scored_is_refused(beats, error):
         risk_coverage(unknown, beats)
     with pytest.raises(ConfigError, match=r"at is 80; wanted a share"):
         risk_coverage(said, beats, at=80)
-    with pytest.raises(ShapeError, match="the same beats"):
+    with pytest.raises(ProtocolError, match="answers 240 beats that are not the 5"):
         risk_coverage(said, beats.take(np.arange(5)))
+    mixed = beats.take(np.random.default_rng(0).permutation(len(beats)))
+    with pytest.raises(ProtocolError, match="wanted the same subject and beat"):
+        risk_coverage(said, mixed)
+    with pytest.raises(ProtocolError, match="calibrations are never pooled"):
+        risk_coverage(said.replace(calibration="cuff MAP/DBP"), beats)

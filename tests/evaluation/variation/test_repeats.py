@@ -9,7 +9,7 @@ from capnet.errors import ProtocolError
 from capnet.evaluation import evaluate
 from capnet.evaluation.reports.strata_section import repeats_section
 from capnet.evaluation.variation.repeats import repeats
-from tests.evaluation.conftest import make_beats, waves, with_controls
+from tests.evaluation.conftest import make_beats, refuse, waves, with_controls
 
 
 @pytest.fixture
@@ -112,3 +112,15 @@ def test_refusals(beats):
     late = evaluate([*study(beats, 1).predictions, *rows], beats, resamples=100)
     with pytest.raises(ProtocolError, match=r"'late' .* in every repeat"):
         repeats([late, study(beats, 1)], pairs=[("late", "ridge")])
+
+
+def test_methods_that_share_no_beat_in_a_repeat_have_no_difference(beats):
+    half = beats.subject < "v015"
+    rows = [
+        waves(beats, n, spread=2.0, seed=s, role="floor")
+        for n, s in (("a", 1), ("b", 2))
+    ]
+    apart = [refuse(rows[0], half), refuse(rows[1], ~half)]
+    done = [evaluate(r, beats, resamples=100) for r in (rows, apart)]
+    with pytest.raises(ProtocolError, match="'a' and 'b' share no beat"):
+        repeats(done, pairs=[("a", "b")])

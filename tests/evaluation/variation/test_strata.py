@@ -11,7 +11,7 @@ from capnet.evaluation import evaluate
 from capnet.evaluation.reports.strata_section import strata_section
 from capnet.evaluation.truth import Truth, truth_of
 from capnet.evaluation.variation.strata import UNKNOWN, Stratum, strata
-from tests.evaluation.conftest import make_beats, numbers, waves
+from tests.evaluation.conftest import make_beats, numbers, refuse, waves
 
 
 @pytest.fixture
@@ -114,3 +114,45 @@ def test_unknown_names_are_refused(people):
         strata(scored, "leg")
     with pytest.raises(ProtocolError, match="'accuracy' is not known"):
         strata(scored, "arm", "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("values", "groups"),
+    [
+        (
+            [0.0] * 9 + [5.0] * 3,
+            {"middle third (0 to 0)": 9, "highest third (5 to 5)": 3},
+        ),
+        (
+            [0.0] * 3 + [5.0] * 9,
+            {"lowest third (0 to 0)": 3, "middle third (5 to 5)": 9},
+        ),
+        ([2.0] * 12, {"all alike": 12}),
+        ([1.0, 2.0] + [np.nan] * 10, {"too few to cut": 2, UNKNOWN: 10}),
+    ],
+)
+def test_tied_values_stay_together_under_a_name_that_is_true(values, groups):
+    beats = make_beats([2] * 12)
+    truth = replace(truth_of(beats), features={"quality": np.repeat(values, 2)})
+    scored = evaluate([numbers(beats, "arm")], truth, resamples=100)
+    found = {
+        s.group: s.subjects for s in strata(scored, "arm") if s.variable == "quality"
+    }
+    assert found == groups
+
+
+def test_a_group_that_a_method_refuses_stays_in_the_table(people):
+    beats = make_beats([1 + i % 3 for i in range(60)])
+    men = refuse(numbers(beats, "arm"), people.sex != "male")
+    found = strata(evaluate([men], people, resamples=100), "arm")
+    women = next(s for s in found if s.group == "female")
+    assert (women.subjects, women.asked, women.beats, women.value) == (0, 20, 0, None)
+    assert women.note == "n = 0: no interval; answered for 0 of 20 subjects"
+    assert "answered for 0 of 20" in str(strata_section({"arm": found}).tables)
+
+
+def test_subjects_are_those_behind_the_value(people):
+    beats = make_beats([1 + i % 3 for i in range(60)])
+    scored = evaluate([numbers(beats, "arm")], people, resamples=100)
+    large = [s for s in strata(scored, "arm", "sbp_tracking") if s.group == "large"]
+    assert (large[0].subjects, large[0].asked) == (36, 54)

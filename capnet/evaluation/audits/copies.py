@@ -47,10 +47,12 @@ _ADDED: Final = 0.1
 _ALONE: Final = 0.35
 """Distance over that to the nearest row of another person, up to which nobody else is
 as near; both without most of the noise."""
-_ALIKE: Final = 0.55
-"""Correlation of the upper halves from which they are of one row."""
-_UNLIKE: Final = 0.45
-"""Ratio of their squares up to which noise was added to one of them."""
+_FROM: Final = 0.25
+"""Share of the spectrum above which structure is fine."""
+_AKIN: Final = 0.3
+"""Log likelihood ratio for each frequency from which fine structures are akin. With 24
+of them it says so of 1 in 10,000 pairs of rows with noise of their own, and of 98 in
+100 copies at the least favourable noise."""
 _DIMENSIONS: Final = 12
 _FITTED: Final = 4096
 _NEAREST: Final = 16
@@ -223,18 +225,26 @@ def _kurtosis(left: Rows) -> Numbers:
 
 
 def _fine(x: Rows, y: Rows) -> tuple[Bool[np.ndarray, " _"], Bool[np.ndarray, " _"]]:
-    """Say whether fine structure was added for certain; and if it is akin at all."""
+    """Say whether fine structure was added for certain; and if it is akin at all.
+
+    Akin is what a log likelihood ratio says for each frequency: one structure and
+    noise that was added to one of both, against two structures of equal power.
+    """
     fine = []
     for rows in (x, y):
-        spectrum = np.fft.rfft(rows, axis=1)
-        fine.append(spectrum[:, spectrum.shape[1] // 2 + 1 :])
-    mine, theirs = ((np.abs(part) ** 2).sum(axis=1) for part in fine)
-    cross = (fine[0] * fine[1].conj()).real.sum(axis=1)
-    scale = np.sqrt(mine * theirs)
+        # Of curvatures, since a beat that does not end where it began has all
+        # frequencies; divided by what second differences do to each of them.
+        spectrum = np.fft.rfft(np.diff(rows, n=2, axis=1), axis=1)
+        turn = 2.0 * np.pi * np.fft.rfftfreq(rows.shape[1] - 2)
+        first = int(_FROM * len(turn))
+        fine.append(spectrum[:, first:] / (2.0 - 2.0 * np.cos(turn[first:])))
+    mine, theirs, apart = (
+        np.maximum((np.abs(part) ** 2).sum(axis=1), np.finfo(float).tiny)
+        for part in (*fine, fine[0] - fine[1])
+    )
     small, large = np.minimum(mine, theirs), np.maximum(mine, theirs)
-    alike = cross >= _ALIKE * np.where(scale > 0.0, scale, np.inf)
-    added = small <= _ADDED * large
-    return np.asarray(added), np.asarray(alike | (small <= _UNLIKE * large))
+    evidence = 2.0 * np.log(0.5 * (mine + theirs)) - np.log(small) - np.log(apart)
+    return np.asarray(small <= _ADDED * large), np.asarray(evidence >= _AKIN)
 
 
 def _joined(found: list[Copies]) -> Copies:

@@ -118,7 +118,7 @@ def test_its_own_interval_holds_the_truth():
         doubt = np.exp(rng.normal(0, 0.5, 40)[code] + rng.normal(0, 0.4, 100))
         size = 5.0 * doubt**0.8 * np.exp(rng.normal(0, 0.3, 100))
         said = asked(beats, size * rng.normal(size=100), doubt)
-        low, high = risk_coverage(said, beats, resamples=200).interval
+        low, high = risk_coverage(said, beats, resamples=100).interval
         held.append(low <= 0.743 <= high)
     assert np.mean(held) >= 0.91
 

@@ -150,8 +150,8 @@ def test_paths_of_tables_may_have_any_sign():
 
 def test_floors_of_a_report_are_not_made_twice(brought):
     _, run, _ = brought
-    ((rows, truth),) = load_run(run.folder).values()
+    ((rows, _),) = load_run(run.folder).values()
     made = [p for p in rows if p.family == "mean"]
     assert _together(rows, made) == rows
     other = [p.replace(csbp=p.csbp + 1.0) for p in made]
-    assert [p.method for p in _together(rows, other)][0].endswith("made here")
+    assert _together(rows, other)[0].method.endswith("made here")

@@ -10,8 +10,8 @@ copies from people who are nearly alike and were recorded with noise of their ow
   3 with an SD of 0.6); between people it is smooth, or stands where the pulse is steep;
 - the noise that was added is much larger than the fine structure of the original, the
   upper half of its spectrum; people of one clinic have equal noise;
-- or, where it is not, a copy has that structure, too, so that both are correlated, or
-  its own is larger; and nobody else is as near: people on a grid of parameters have
+- or, where it is not, a likelihood ratio of both structures says that one is the other
+  with noise added, and nobody else is as near: people on a grid of parameters have
   many neighbours at one distance (of the Pulse Wave Database, of whom two are 36 dB
   apart, or 0.016).
 """
@@ -37,22 +37,22 @@ _NOISY: Final = 0.12
 """The same if offset and scale agree, too, and the noise is small beside the values."""
 _OF_VALUES: Final = 0.014
 """Noise over the root mean square of the values themselves, then: 37 dB below."""
-_ROUGH: Final = 0.3
+_ROUGH: Final = 0.25
 """Share of a residual in the upper half of its spectrum that noise has at least."""
 _SPIKY: Final = 6.0
 """Kurtosis of a residual from which it is no noise; that of 64 samples is below 5.5 in
 99.9 of 100 copies."""
 _ADDED: Final = 0.1
 """Ratio of the fine structures' squares up to which noise was added for certain."""
-_ALONE: Final = 0.35
+_ALONE: Final = 0.25
 """Distance over that to the nearest row of another person, up to which nobody else is
 as near; both without most of the noise."""
-_FROM: Final = 0.25
+_FROM: Final = 0.2
 """Share of the spectrum above which structure is fine."""
-_AKIN: Final = 0.3
+_AKIN: Final = 0.25
 """Log likelihood ratio for each frequency from which fine structures are akin. With 24
 of them it says so of 1 in 10,000 pairs of rows with noise of their own, and of 98 in
-100 copies at the least favourable noise."""
+100 copies at the least favourable noise, twice that of the original."""
 _DIMENSIONS: Final = 12
 _FITTED: Final = 4096
 _NEAREST: Final = 16

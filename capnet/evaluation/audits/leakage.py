@@ -124,8 +124,9 @@ def audit_leakage(
 ) -> Leakage:
     """Look for what the tested people may have told a model that learnt from others.
 
-    Segments are the PPG of each beat, and every wave that both sides have; recordings are compared as in
-    `capnet.data.duplicates`, too (copies in another order, cut, with more noise).
+    Segments are the PPG of each beat, and every wave that both sides have; recordings
+    are compared as in `capnet.data.duplicates`, too (copies in another order, cut, with
+    more noise).
 
     Args:
         train: Whom the model learnt from, with all that adaptation saw.

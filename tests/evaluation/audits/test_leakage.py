@@ -199,7 +199,10 @@ def test_virtual_neighbours_are_no_copies(shared_data, site):
     ends = np.isfinite(waves).sum(axis=1)
     grid = np.linspace(0.0, 1.0, 64)
     beats = np.stack(
-        [np.interp(grid * (n - 1), np.arange(n), w[:n]) for n, w in zip(ends, waves)]
+        [
+            np.interp(grid * (n - 1), np.arange(n), w[:n])
+            for n, w in zip(ends, waves, strict=True)
+        ]
     )
     order = np.random.default_rng(0).permutation(len(beats))
     half = len(beats) // 2

@@ -172,8 +172,8 @@ def _together(rows: list[Prediction], made: list[Prediction]) -> list[Prediction
 def _same(made: Prediction, row: Prediction) -> bool:
     """Say whether a row that was brought is the floor that was made."""
     keys = [(p.family, p.k, p.role, p.inputs) for p in (made, row)]
-    numbers = [(p.csbp, p.cdbp, p.cmap) for p in (made, row)]
-    return keys[0] == keys[1] and np.allclose(*numbers, atol=1e-6, equal_nan=True)
+    own, brought = (np.stack([p.csbp, p.cdbp, p.cmap]) for p in (made, row))
+    return keys[0] == keys[1] and np.allclose(own, brought, atol=1e-6, equal_nan=True)
 
 
 if __name__ == "__main__":

@@ -230,19 +230,21 @@ def with_cuff_noise(
     bias: float | tuple[float, float],
     sd: float | tuple[float, float],
     *,
+    correlation: float = 0.4,
     seed: int,
 ) -> Beats:
     """Let every reading err anew, and leave all else.
 
-    Beats of a person that share a reading share its error; errors of SBP and DBP are
-    correlated by 0.4 as those of `capnet.hemodynamics.CuffModel`. A mean that the
-    device measured moves by two thirds of the error of DBP and a third of that of SBP.
+    Beats of a person that share a reading share its error. A mean that the device
+    measured moves by two thirds of the error of DBP and a third of that of SBP.
     What was exact or an arterial line is calibrated by ``cuff SBP/DBP`` afterwards.
 
     Args:
         beats: With readings.
         bias: Mean error of SBP and DBP, mmHg, or one for both.
         sd: Standard deviation of one reading, mmHg, likewise.
+        correlation: Of the errors of SBP and DBP; by default that of
+            `capnet.hemodynamics.CuffModel`.
         seed: Of the draw; the order of the rows makes no difference.
 
     Raises:
@@ -254,7 +256,9 @@ def with_cuff_noise(
         msg = f"{beats!r} has no reading that could err; wanted beats with a cuff."
         raise ProtocolError(msg)
     biases, spreads = _two(bias), _two(sd)
-    model = CuffModel(biases[0], spreads[0], biases[1], spreads[1])
+    model = CuffModel(
+        biases[0], spreads[0], biases[1], spreads[1], correlation=correlation
+    )
     _, who = np.unique(beats.subject[known], return_inverse=True)
     readings = np.column_stack([who, beats.cuff[known]])
     each, which = np.unique(readings, axis=0, return_inverse=True)

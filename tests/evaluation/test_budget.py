@@ -178,6 +178,14 @@ def test_without_a_reading_there_is_nothing_to_disturb():
         with_cuff_noise(beats, 0.0, 5.0, seed=0)
 
 
+@pytest.mark.parametrize("correlation", [0.0, 0.4, 1.0])
+def test_errors_of_both_pressures_go_together_as_asked(correlation):
+    beats = make_beats([1] * 2000, seed=4)
+    spoilt = with_cuff_noise(beats, 0.0, 3.0, correlation=correlation, seed=5)
+    sbp, dbp = (spoilt.cuff - beats.cuff).T
+    assert np.corrcoef(sbp, dbp)[0, 1] == pytest.approx(correlation, abs=0.06)
+
+
 def test_more_noise_more_error():
     beats = make_beats([2] * 40)
     levels = under_cuff_noise(

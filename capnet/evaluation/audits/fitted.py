@@ -12,6 +12,8 @@ __all__ = ["Fitted", "fitted_on", "numbers_of"]
 
 Rows = Float[np.ndarray, "_ _"]
 Fitted = Literal["train", "train and test", "test", "unknown"]
+"""Whose rows the numbers of a transform are those of."""
+
 Numbers = Mapping[str, np.ndarray]
 
 _TOLERANCE: Final = 1e-4

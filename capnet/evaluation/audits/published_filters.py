@@ -16,6 +16,7 @@ from capnet.evaluation.audits.beat_spectra import BAND
 __all__ = ["SITES", "inverse_transfer", "published"]
 
 SITES: Final = ("radial", "brachial")
+"""Arteries whose transfer function from the aorta is published."""
 
 # Aorta to artery at 0, 1, ... 9 Hz: gain, phase in radians. Karamanoglu et al. (1993),
 # European Heart Journal 14, 160-167, Figure 2b, digitised by eye by P. Charlton. The

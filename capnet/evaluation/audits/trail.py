@@ -35,7 +35,10 @@ __all__ = [
 ]
 
 PREDICTIONS: Final = "predictions.parquet"
+"""What every method said, in the folder of a run."""
+
 TRUTH: Final = "truth.parquet"
+"""What it was held against."""
 
 _CENTRAL: Final = tuple(f"c{name}" for name in PRESSURES)
 _LOW: Final = tuple(f"{name}_low" for name in _CENTRAL)

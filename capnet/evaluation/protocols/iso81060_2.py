@@ -29,6 +29,8 @@ _BIAS: Final = "bias (mmHg)"
 _SD: Final = "SD (mmHg)"
 
 DeadBand = Float[np.ndarray, "band"]
+"""Half-width of the range in which an error counts as zero, mmHg."""
+
 Outside = Float[np.ndarray, "reading"]
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Final, Self, TypeGuard
+from typing import TYPE_CHECKING, Final, Self, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -38,6 +38,7 @@ __all__ = [
     "Cuff",
     "Record",
     "Signal",
+    "take_rows",
 ]
 
 CHANNEL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -458,6 +459,26 @@ class Record:
         return f"Record({head}){rows}"
 
 
+_Table = TypeVar("_Table")
+
+
+def take_rows(table: _Table, rows: np.ndarray) -> _Table:
+    """Return the rows of a table whose fields are columns, or columns by name.
+
+    Args:
+        table: A dataclass; arrays and mappings of arrays have a row a beat.
+        rows: Indices or a mask; the rows come in that order.
+    """
+    changed: dict[str, object] = {}
+    for f in fields(table):  # type: ignore[arg-type]
+        value = getattr(table, f.name)
+        if isinstance(value, np.ndarray):
+            changed[f.name] = value[rows]
+        elif isinstance(value, Mapping):
+            changed[f.name] = {k: v[rows] for k, v in value.items()}
+    return replace(table, **changed)  # type: ignore[type-var]
+
+
 @dataclass(frozen=True, eq=False)
 class Beats:
     """A table of beats: the unit of learning, of splits by subject, of scores.
@@ -567,14 +588,7 @@ class Beats:
 
     def take(self, rows: np.ndarray) -> Self:
         """Return the beats at these rows (indices or a mask), in that order."""
-        changed: dict[str, object] = {}
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if isinstance(value, np.ndarray):
-                changed[f.name] = value[rows]
-            elif isinstance(value, Mapping):
-                changed[f.name] = {k: v[rows] for k, v in value.items()}
-        return replace(self, **changed)  # type: ignore[arg-type]
+        return take_rows(self, rows)
 
     def of(self, subjects: Sequence[str] | Labels) -> Self:
         """Return all beats of these subjects."""

@@ -6,7 +6,7 @@ numbers that somebody brings can be judged by the same code.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Self
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from capnet.errors import ProtocolError, ShapeError
 from capnet.prediction import pressures
-from capnet.records import Beats
+from capnet.records import Beats, take_rows
 from capnet.types import (
     BeatWaves,
     Calibration,
@@ -119,14 +119,7 @@ class Truth:
 
     def take(self, rows: np.ndarray) -> Self:
         """Return the beats at these rows (indices or a mask), in that order."""
-        changed: dict[str, object] = {}
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if isinstance(value, np.ndarray):
-                changed[f.name] = value[rows]
-            elif isinstance(value, Mapping):
-                changed[f.name] = {k: v[rows] for k, v in value.items()}
-        return replace(self, **changed)  # type: ignore[arg-type]
+        return take_rows(self, rows)
 
     def __repr__(self) -> str:
         waves = "numbers" if self.reference is None else "waves"

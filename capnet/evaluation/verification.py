@@ -21,6 +21,7 @@ _RELATIVE: Final = 1e-9
 _SHOWN: Final = 20
 _MADE: Final = ("evaluation", "methods", "refused")
 """Parts of a judgement that follow from predictions and truth alone."""
+_PAGE: Final = "the text of report.html (its numbers are those of report.json)"
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,10 @@ def verify_run(folder: Path, inputs: Mapping[str, Path] | None = None) -> Verifi
         )
         raise RecordError(msg)
     twin = folder / "report.json"
-    stored = _json(twin)["numbers"].get("evaluations", {}) if twin.is_file() else {}
+    told = _json(twin).get("numbers", {}) if twin.is_file() else {}
+    stored = told.get("evaluations", {})
     differences: list[Difference] = []
-    untested: list[str] = []
+    untested: list[str] = [_PAGE] if (folder / "report.html").is_file() else []
     numbers = 0
     run: Mapping[str, tuple[list[Prediction], Truth]] = dict(load_run(folder).items())
     for name, old in metrics["evaluations"].items():
@@ -163,6 +165,8 @@ def verify_run(folder: Path, inputs: Mapping[str, Path] | None = None) -> Verifi
             ]
             given = [k for k, v in stored[name].items() if v and k not in _MADE]
             untested += [f"{name}: {part}" for part in given]
+        elif twin.is_file():
+            differences.append(Difference(f"report.json {name}", None, "there"))
         for file, before, after in pairs:
             for where, left, right in _leaves(before, _plain(after)):
                 numbers += 1
@@ -170,6 +174,8 @@ def verify_run(folder: Path, inputs: Mapping[str, Path] | None = None) -> Verifi
                     place = f"{file} {name} {where}"
                     differences.append(Difference(place, left, right))
     same, changed, missing = _files(folder, metrics["provenance"], inputs or {})
+    if not twin.is_file():
+        missing = (*missing, twin.name)
     return Verification(
         numbers, tuple(differences), same, changed, missing, tuple(untested)
     )

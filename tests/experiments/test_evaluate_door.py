@@ -75,6 +75,17 @@ def test_numbers_are_made_again_and_changes_are_named(brought, tmp_path, capsys)
     assert found.changed == ("reference",)
     assert "predictions" in found.missing
 
+    twin = again.folder / "report.json"
+    told = json.loads(twin.read_text())
+    told["numbers"]["evaluations"] = {}
+    twin.write_text(json.dumps(told))
+    found = verify_run(again.folder)
+    assert "report.json cuff SBP/DBP" in [d.where for d in found.differences]
+    twin.unlink()
+    found = verify_run(again.folder)
+    assert "report.json" in found.missing
+    assert any("report.html" in what for what in found.untested)
+
     truth = again.folder / "truth.parquet"
     frame = pd.read_parquet(truth)
     frame.loc[0, "csbp"] += 1.0

@@ -310,7 +310,7 @@ def test_a_cuff_in_another_unit_is_refused_without_a_true_dbp(tmp_path):
     predictions, reference = tables()
     bare = reference.drop(columns=["cdbp", "cmap", "cpp"])
     bare["cuff_dbp"] *= 0.133322
-    with pytest.raises(UnitError, match=r"'cuff_dbp'.*read as kPa it is 7\d mmHg"):
+    with pytest.raises(UnitError, match=r"'cuff_dbp'.*read as kPa it is 8\d mmHg"):
         read(tmp_path, predictions[["subject", "beat", "method", "csbp"]], bare)
 
 

@@ -1,9 +1,10 @@
 """Circularity: device-like targets must be flagged, physiology must not.
 
-Every row is a scenario of 100 draws of five people (unless it says otherwise). Devices:
-a filter drawn anew for each draw, with noise and a gain (SD 15 %) and level (SD 8 mmHg)
-of each person, as a cuff leaves them. Physiology: PWDB (a third party's virtual people)
-and the nonlinear clinic that is reported on (configs/clinic/test.yaml).
+Main rows are scenarios of 100 draws of five people (unless they say otherwise), the
+others of 10. Devices: a filter drawn anew for each draw, with noise and a gain (SD
+15 %) and level (SD 8 mmHg) of each person, as a cuff leaves them. Physiology: PWDB (a
+third party's virtual people) and the nonlinear clinic that is reported on
+(configs/clinic/test.yaml).
 """
 
 import sys
@@ -24,6 +25,7 @@ from experiments import build
 __all__ = ["rows"]
 
 _DRAWS: Final = 100
+_SIDE: Final = 0.1
 _CLINIC: Final = Path(__file__).parents[1] / "configs" / "clinic" / "test.yaml"
 _FINE: Final = 500.0  # Hz
 
@@ -230,6 +232,7 @@ class Scene:
     durations: bool = False
     scalar: bool = False
     bar: bool = True
+    main: bool = False
 
     def __str__(self) -> str:
         made = f"{self.kind} ({self.how}) of " if self.kind else ""
@@ -329,19 +332,20 @@ def rows(*, share: float, data: Path | None) -> Iterator[Row]:
     """Yield every scenario.
 
     Args:
-        share: Of 100 draws.
+        share: Of 100 draws; of 10 for all but the main rows.
         data: Folder that holds ``pwdb``; without it PWDB's rows are left out.
     """
     draws = max(3, round(_DRAWS * share))
     for scene in _scenes(list(_pools(data))):
-        yield _row(scene, draws)
+        yield _row(scene, draws if scene.main else max(3, round(_SIDE * draws)))
 
 
 def _scenes(pools: list[Pool]) -> Iterator[Scene]:
     points, timed = _GRIDS[0], _GRIDS[3]
     for pool in pools:
         hard = "carotid" in pool.name
-        yield from (Scene(pool, grid) for grid in _GRIDS)
+        for grid in _GRIDS:
+            yield Scene(pool, grid, main=grid in (points, timed))
         yield Scene(pool, timed, people=3, bar=False)
         yield Scene(pool, timed, people=20)
         for grid in (points, timed):
@@ -352,7 +356,10 @@ def _scenes(pools: list[Pool]) -> Iterator[Scene]:
         for grid in (points, timed):
             for kind in _KINDS:
                 for sd in (0.1, 0.5, 1.0):
-                    yield Scene(pool, grid, kind, white=sd, recalibrated=True)
+                    main = grid is timed and sd == 0.5
+                    yield Scene(
+                        pool, grid, kind, white=sd, recalibrated=True, main=main
+                    )
     pool = pools[-1]
     for how in ("seconds", "held", "less its mean", "there and back"):
         for kind in ("Butterworth", "resonance"):
@@ -375,7 +382,9 @@ def _scenes(pools: list[Pool]) -> Iterator[Scene]:
         hard = "carotid" in pool.name
         yield Scene(pool, timed, scalar=True, bar=not hard)
         for sd in (0.0, 0.3):
-            yield Scene(pool, timed, "moving average", scalar=True, white=sd)
+            yield Scene(
+                pool, timed, "moving average", scalar=True, white=sd, main=sd > 0
+            )
 
 
 def main() -> None:

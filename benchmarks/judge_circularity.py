@@ -319,12 +319,13 @@ def _row(scene: Scene, draws: int) -> Row:
     low, middle, high = np.quantile(scores, [0.05, 0.5, 0.95])
     device = bool(scene.kind)
     met = flagged == draws if device else flagged <= 0.05 * draws
+    judged = scene.bar and (device or draws >= _DRAWS)  # 5 of 100 cannot be seen in 10
     return Row(
         what=f"circularity: {scene}",
         figure=f"{flagged} of {draws} flagged; score {middle:.2f} mmHg ({low:.2f} to "
         f"{high:.2f})" + (f"; {blind} abstained" if blind else ""),
-        bar=("all flagged" if device else "<= 5 of 100 flagged") if scene.bar else "",
-        met=met if scene.bar else None,
+        bar=("all flagged" if device else "<= 5 of 100 flagged") if judged else "",
+        met=met if judged else None,
     )
 
 

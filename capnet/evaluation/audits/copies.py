@@ -31,28 +31,30 @@ Places = Int[np.ndarray, " _"]
 
 _SAME: Final = 2e-5
 """Distance up to which two rows are one, whatever is left: float32 and a rescaling."""
-_NEAR: Final = 0.022
-"""The same for a white residual: noise of 33 dB below the signal."""
+_NEAR: Final = 0.0202
+"""The same for a white residual: noise of 34 dB below the signal."""
 _NOISY: Final = 0.12
 """The same if offset and scale agree, too, and the noise is small beside the values."""
 _OF_VALUES: Final = 0.014
 """Noise over the root mean square of the values themselves, then: 37 dB below."""
 _ROUGH: Final = 0.25
 """Share of a residual in the upper half of its spectrum that noise has at least."""
-_SPIKY: Final = 6.0
+_SPIKY: Final = 8.0
 """Kurtosis of a residual from which it is no noise; that of 64 samples is below 5.5 in
 99.9 of 100 copies."""
 _ADDED: Final = 0.1
 """Ratio of the fine structures' squares up to which noise was added for certain."""
-_ALONE: Final = 0.25
+_ALONE: Final = 0.2
 """Distance over that to the nearest row of another person, up to which nobody else is
 as near; both without most of the noise."""
 _FROM: Final = 0.2
 """Share of the spectrum above which structure is fine."""
-_AKIN: Final = 0.25
-"""Log likelihood ratio for each frequency from which fine structures are akin. With 24
-of them it says so of 1 in 10,000 pairs of rows with noise of their own, and of 98 in
-100 copies at the least favourable noise, twice that of the original."""
+_AKIN: Final = 0.05
+"""Log likelihood ratio for each frequency from which fine structures are akin, where
+nobody else is near. With 24 frequencies, pairs of rows with noise of their own reach
+0.09 once in 1,000 times and 0.24 once in 10,000; copies have 0.69 or more (mean)."""
+_CROWDED: Final = 2.0
+"""More of it that is asked where somebody else is near, for each unit of the ratio."""
 _DIMENSIONS: Final = 12
 _FITTED: Final = 4096
 _NEAREST: Final = 16
@@ -124,9 +126,9 @@ def find_copies(
             mates = np.reshape(near, (len(rows), -1))
             i, j = np.nonzero(np.isfinite(apart))
             if len(i):
-                alone = _alone(apart, whose[mates])[i, j]
+                crowd = _crowd(apart, whose[mates])[i, j]
                 one = here[mates[i, j]]
-                found.append(_judged(first, second, one, rows[i], alone, shift))
+                found.append(_judged(first, second, one, rows[i], crowd, shift))
     return _nearest(found)
 
 
@@ -160,14 +162,14 @@ def _axes(rows: Rows) -> tuple[Numbers, Rows]:
     return centre, axes[:, -_DIMENSIONS:]
 
 
-def _alone(
-    apart: Rows, whose: Int[np.ndarray, "row near"]
-) -> Bool[np.ndarray, "row near"]:
-    """Say which neighbours are much nearer than those who are somebody else."""
-    answer = np.zeros(apart.shape, dtype=bool)
+def _crowd(apart: Rows, whose: Int[np.ndarray, "row near"]) -> Rows:
+    """Return distances of neighbours over that of the nearest who is somebody else."""
+    answer = np.ones(apart.shape)
+    there = np.isfinite(apart)
     for j in range(apart.shape[1]):
         others = np.where(whose == whose[:, j : j + 1], np.inf, apart).min(axis=1)
-        answer[:, j] = apart[:, j] <= _ALONE * others
+        near = there[:, j] & (others > 0.0)
+        answer[near, j] = apart[near, j] / others[near]
     return answer
 
 
@@ -176,7 +178,7 @@ def _judged(
     second: Rows,
     one: Places,
     other: Places,
-    alone: Bool[np.ndarray, " _"],
+    crowd: Numbers,
     shift: int,
 ) -> Copies:
     """Compare pairs over all samples that both have, and keep the copies."""
@@ -200,9 +202,10 @@ def _judged(
         level = (np.abs(gain - 1.0) < 0.25 * distance + 1e-9) & (offset <= slack)
         loud = (distance <= _NOISY) & (noise <= _OF_VALUES) & (noise < 0.35 * distance)
         near = (distance <= _NEAR) | (level & loud)
-        added, akin = _fine(x, y)
+        added, evidence = _fine(x, y)
+        akin = evidence >= _AKIN + _CROWDED * crowd[part]
         white = (rough >= _ROUGH) & (_kurtosis(left) <= _SPIKY)
-        white &= added | (akin & alone[part])
+        white &= added | (akin & (crowd[part] <= _ALONE))
         copy: Bool[np.ndarray, " _"] = (distance <= _SAME) | (near & white)
         late = np.full(int(copy.sum()), shift, dtype=np.int64)
         kept.append(Copies(a[copy], b[copy], late, gain[copy], distance[copy]))
@@ -224,10 +227,10 @@ def _kurtosis(left: Rows) -> Numbers:
     return np.asarray((square**2).mean(axis=1) / np.where(size > 0.0, size, 1.0) ** 2)
 
 
-def _fine(x: Rows, y: Rows) -> tuple[Bool[np.ndarray, " _"], Bool[np.ndarray, " _"]]:
-    """Say whether fine structure was added for certain; and if it is akin at all.
+def _fine(x: Rows, y: Rows) -> tuple[Bool[np.ndarray, " _"], Numbers]:
+    """Say whether fine structure was added for certain; and how akin both are.
 
-    Akin is what a log likelihood ratio says for each frequency: one structure and
+    That is a log likelihood ratio for each frequency: one structure and
     noise that was added to one of both, against two structures of equal power.
     """
     fine = []
@@ -244,7 +247,7 @@ def _fine(x: Rows, y: Rows) -> tuple[Bool[np.ndarray, " _"], Bool[np.ndarray, " 
     )
     small, large = np.minimum(mine, theirs), np.maximum(mine, theirs)
     evidence = 2.0 * np.log(0.5 * (mine + theirs)) - np.log(small) - np.log(apart)
-    return np.asarray(small <= _ADDED * large), np.asarray(evidence >= _AKIN)
+    return np.asarray(small <= _ADDED * large), np.asarray(evidence)
 
 
 def _joined(found: list[Copies]) -> Copies:

@@ -21,7 +21,6 @@ _RELATIVE: Final = 1e-9
 _SHOWN: Final = 20
 _MADE: Final = ("evaluation", "methods", "refused")
 """Parts of a judgement that follow from predictions and truth alone."""
-_PAGE: Final = "the text of report.html (its numbers are those of report.json)"
 
 
 @dataclass(frozen=True)
@@ -144,10 +143,10 @@ def verify_run(folder: Path, inputs: Mapping[str, Path] | None = None) -> Verifi
         )
         raise RecordError(msg)
     twin = folder / "report.json"
-    told = _json(twin).get("numbers", {}) if twin.is_file() else {}
-    stored = told.get("evaluations", {})
+    told = _json(twin) if twin.is_file() else {}
+    stored = told.get("numbers", {}).get("evaluations", {})
     differences: list[Difference] = []
-    untested: list[str] = [_PAGE] if (folder / "report.html").is_file() else []
+    untested: list[str] = []
     numbers = 0
     run: Mapping[str, tuple[list[Prediction], Truth]] = dict(load_run(folder).items())
     for name, old in metrics["evaluations"].items():
@@ -173,7 +172,13 @@ def verify_run(folder: Path, inputs: Mapping[str, Path] | None = None) -> Verifi
                 if not _same(left, right):
                     place = f"{file} {name} {where}"
                     differences.append(Difference(place, left, right))
-    same, changed, missing = _files(folder, metrics["provenance"], inputs or {})
+    written = dict(metrics["provenance"].get("files", {}))
+    if "page" in told:
+        written[told["page"]["file"]] = told["page"]
+    elif (folder / "report.html").is_file():
+        untested.append("the text of report.html (report.json has its hash)")
+    provenance = {**metrics["provenance"], "files": written}
+    same, changed, missing = _files(folder, provenance, inputs or {})
     if not twin.is_file():
         missing = (*missing, twin.name)
     return Verification(

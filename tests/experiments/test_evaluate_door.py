@@ -75,6 +75,13 @@ def test_numbers_are_made_again_and_changes_are_named(brought, tmp_path, capsys)
     assert found.changed == ("reference",)
     assert "predictions" in found.missing
 
+    page = again.folder / "report.html"
+    whole = page.read_text(encoding="utf-8")
+    assert "report.html" in verify_run(again.folder).same
+    page.write_text(whole.replace("mmHg", "kPa", 1), encoding="utf-8")
+    assert "report.html" in verify_run(again.folder).changed
+    page.write_text(whole, encoding="utf-8")
+
     twin = again.folder / "report.json"
     told = json.loads(twin.read_text())
     told["numbers"]["evaluations"] = {}

@@ -1,6 +1,7 @@
 """One self-contained HTML file, and its twin for programs: no request leaves it."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -120,7 +121,8 @@ def write_report(path: Path | str, report: Report) -> Path:
     """Write a report as a page and, beside it, as JSON (`twin_of`, `report_schema`).
 
     A reader sees the old file or the new one, never half; the twin is written first,
-    so that a new page always has one.
+    so that a new page always has one. It holds the page's SHA-256, so that a page that
+    somebody changed is told from the one that was written.
 
     Args:
         path: Of the HTML file; its folder is made when missing.
@@ -140,6 +142,8 @@ def write_report(path: Path | str, report: Report) -> Path:
             f"{MAX_BYTES / 1e6:g}. Leave out figures."
         )
         raise ProtocolError(msg)
-    twin = json.dumps(report.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+    entry = {"file": path.name, "sha256": hashlib.sha256(page).hexdigest()}
+    said = report.to_dict() | {"page": entry}
+    twin = json.dumps(said, indent=1, allow_nan=False, ensure_ascii=False)
     write_atomic(twin_of(path), twin.encode("utf-8"))
     return write_atomic(path, page)

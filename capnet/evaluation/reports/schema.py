@@ -180,6 +180,7 @@ def report_schema() -> dict[str, Any]:
             "limits": _list(_TEXT),
             "provenance": {"type": "object"},
             "numbers": {"type": "object", "properties": {"evaluations": evaluations}},
+            "page": _object({"file": _TEXT, "sha256": _TEXT}),
         }
     )
     return {

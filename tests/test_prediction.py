@@ -2,6 +2,7 @@
 
 import jaxtyping
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,8 @@ NUMBERS = ("csbp", "cdbp", "cmap", "cpp")
 @pytest.fixture(autouse=True)
 def _without_a_window():
     mpl.use("Agg")
+    yield
+    plt.close("all")
 
 
 def answer(beats, **changes):

@@ -177,7 +177,8 @@ _DERIVATION: Final[Mapping[str, str]] = {
         "mmHg) and the least that physiology leaves to a filter of four people "
         "(virtual people of PWDB, carotid to aorta: median 0.4, 5th percentile 0.2 "
         "mmHg). Two standard errors of the squared score (one for a published filter) "
-        "are granted to the noise."
+        "are granted to the noise. Chosen on draws of these same people, and never "
+        "tried on recordings of a device."
     ),
     "scalar": (
         f"{SCALAR_FLOOR:g} mmHg for a formula and a constant, {LINE_FLOOR:g} mmHg for "
@@ -242,7 +243,9 @@ def circularity(
     people, the least physiological case known, 0.4 (median; 5th percentile 0.2) with
     five subjects, brachial to aorta 0.8 (5th percentile 0.4). Noise of 1 mmHg in
     single beats of five people makes physiology hard to tell from a device: the more
-    noise, the more must be left over to go unflagged. Repeated beats help most.
+    noise, the more must be left over to go unflagged. Repeated beats help most. These
+    numbers were chosen on draws of the same virtual people (PWDB) that give them; no
+    recordings of a device were at hand.
 
     A scalar target (SBP) is held against formulas of the wave: its maximum, its mean,
     MAP^2 / DBP, maxima of moving averages of all lengths, with a common constant

@@ -59,6 +59,8 @@ class Sheet:
         columns: As they were read: text of CSV, types of Parquet.
         typed: Whether columns have types (Parquet).
         who: Says whose a row is, for messages; filled in once that is known.
+        places: Where the rows stand in the file, for messages; None where all are
+            there. Shape (row,).
     """
 
     name: str
@@ -66,13 +68,21 @@ class Sheet:
     columns: Mapping[str, pa.ChunkedArray]
     typed: bool
     who: dict[str, Callable[[int], object]] = field(default_factory=dict)
+    places: np.ndarray | None = None
+
+    def taking(self, mask: np.ndarray) -> "Sheet":
+        """Return the rows of a mask; messages name them as the file counts them."""
+        kept = {name: c.filter(pa.array(mask)) for name, c in self.columns.items()}
+        places = np.flatnonzero(mask)
+        return Sheet(self.name, len(places), kept, self.typed, places=places)
 
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 
     def at(self, row: int, column: str = "") -> str:
         """Say where a cell is: file, row below the line of names, whose, column."""
-        where = f"{self.name}, row {row + 1}"
+        place = row if self.places is None else int(self.places[row])
+        where = f"{self.name}, row {place + 1}"
         known = [f"{key} {value(row)}" for key, value in self.who.items()]
         if known:
             where += f" ({', '.join(known)})"

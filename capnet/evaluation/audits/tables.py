@@ -77,6 +77,9 @@ _PREFIXES: Final = ("truth.", "groups.", "features.")
 _RANGES: Final = {"age": (0.0, 125.0), "hr": (15.0, 300.0), "duration": (0.15, 5.0)}
 _SEXES: Final = {"female": "female", "f": "female", "male": "male", "m": "male"}
 
+_ASTRAY: Final = 0.05
+"""Share of the rows of a floor or control that may be impossible (DBP above SBP):
+regressions on shuffled labels answer so, and are not to be left out for it."""
 
 _DATE: Final = re.compile(
     r"(?:(?P<before>\d+)[- ])?(?P<month>[a-z]{3})[- ]?(?P<after>\d+)?"
@@ -118,7 +121,8 @@ def read_truth(
         path: ``.csv`` or ``.parquet``. A ``predictions.parquet`` of a report is
             understood, too: its columns that end in ``_ref`` are the truth.
         reference_type: What kind of truth it is, where the table has no such column.
-        calibration: Where the mmHg of the predictions come from, likewise.
+        calibration: Where the mmHg of the predictions come from, likewise; of a table
+            of several (as a run leaves) its rows are taken.
 
     Returns:
         The truth, rows in the order of the table. What it does not say is NaN or empty.
@@ -128,7 +132,7 @@ def read_truth(
         UnitError: If pressures are not in mmHg.
         ProtocolError: If nobody says what kind of truth or calibration it is.
     """
-    sheet = open_sheet(path, TRUTH_COLUMNS, _PREFIXES)
+    sheet = _under(open_sheet(path, TRUTH_COLUMNS, _PREFIXES), calibration)
     names = _truth_names(sheet)
     beats = _beats_of(sheet)
     declared = check_unit(sheet, "references")
@@ -214,7 +218,8 @@ def read_predictions(
         truth: Its beats are demanded, no more and no less, and the answers come in
             its order, under its calibration; what fits it in another unit or column is
             refused. By default the beats of the first method are demanded.
-        calibration: Where the mmHg come from, if neither table nor truth says so.
+        calibration: Where the mmHg come from, if neither table nor truth says so; of
+            a table of several (as a run leaves) its rows are taken.
 
     Returns:
         One a method and k, in the order of their first rows.
@@ -225,7 +230,8 @@ def read_predictions(
         ProtocolError: If beats are missing or more than asked, or the calibration is
             not said or another than that of the truth.
     """
-    sheet = open_sheet(path, PREDICTION_COLUMNS)
+    asked = calibration if truth is None else truth.calibration
+    sheet = _under(open_sheet(path, PREDICTION_COLUMNS), asked)
     sheet.need(
         "method",
         "who answers, one row a beat and method; or is this the table of references?",
@@ -253,6 +259,7 @@ def read_predictions(
         mask[group] = True
         said = mask & accepted
         told = {c: v for c, v in values.items() if c == "csbp" or not _blank(v[said])}
+        role = _one(sheet, "role", group, get_args(Role), "deep", who=who)
         _complete(sheet, told, {c: c for c in told}, said)
         check_pressures(
             sheet,
@@ -263,6 +270,7 @@ def read_predictions(
             declared=declared,
             whose=f" for method {method!r}",
             adds_up=False,
+            astray=0.0 if role == "deep" else _ASTRAY,
         )
         mine = _Beats(beats.names, beats.code[group], beats.beat[group])
         if wanted is None:
@@ -287,7 +295,7 @@ def read_predictions(
         answers.append(
             Prediction(
                 method=method,
-                role=_one(sheet, "role", group, get_args(Role), "deep", who=who),
+                role=role,
                 k=k,
                 calibration=how,
                 subject=wanted.subject if truth is None else truth.subject,
@@ -308,6 +316,25 @@ def read_predictions(
             )
         )
     return answers
+
+
+def _under(sheet: Sheet, calibration: Calibration | None) -> Sheet:
+    """Return the rows of one calibration, where a table has several."""
+    if "calibration" not in sheet:
+        return sheet
+    names, code = sheet.codes("calibration")
+    used = np.unique(code)
+    if len(used) < 2:
+        return sheet
+    found = [str(names[i]) for i in used]
+    if calibration not in found:
+        msg = (
+            f"{sheet.name}, column 'calibration' has "
+            f"{' and '.join(map(repr, found))}; they are never pooled. Say which is "
+            f"meant, e.g. calibration={found[0]!r}."
+        )
+        raise ProtocolError(msg)
+    return sheet.taking(code == used[found.index(calibration)])
 
 
 def _beats_of(sheet: Sheet) -> _Beats:

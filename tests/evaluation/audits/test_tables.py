@@ -327,3 +327,48 @@ def test_intervals_that_hold_no_answer_are_refused(tmp_path, ends):
     said = predictions.assign(csbp_low=low, csbp_high=high, coverage=0.9)
     with pytest.raises(RecordError, match=r"0 of 36 values of 'csbp' lie between"):
         read(tmp_path, said, reference)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_table_of_several_calibrations_is_read_one_at_a_time(tmp_path, form):
+    predictions, reference = tables()
+    kinds = ("exact", "cuff SBP/DBP")
+    both = [
+        pd.concat([t.assign(calibration=k) for k in kinds], ignore_index=True)
+        for t in (predictions, reference)
+    ]
+    p, r = write(tmp_path, *both, form=form)
+    for kind in kinds:
+        truth = read_truth(r, calibration=kind)
+        answers = read_predictions(p, truth=truth)
+        assert len(truth) == len(reference)
+        assert {truth.calibration, *(a.calibration for a in answers)} == {kind}
+        np.testing.assert_allclose(truth.pressures, reference[CENTRAL], rtol=1e-14)
+    with pytest.raises(
+        ProtocolError, match=r"never pooled\. Say .* calibration='exact'"
+    ):
+        read_truth(r)
+    spoilt = both[1].copy()
+    spoilt.loc[len(reference) + 4, "csbp"] = np.nan  # row 41 of the file
+    _, r = write(tmp_path, both[0], spoilt, form=form)
+    with pytest.raises(RecordError, match=f"row {len(reference) + 5} "):
+        read_truth(r, calibration="cuff SBP/DBP")
+
+
+@pytest.mark.parametrize("role", ["deep", "control"])
+def test_a_bad_control_may_answer_the_impossible_now_and_then(tmp_path, role):
+    predictions, reference = tables()
+    shuffled = predictions[predictions["method"] == "ridge"].assign(role=role)
+    shuffled.loc[shuffled.index[3], ["cdbp", "cpp"]] = (
+        shuffled["csbp"].iloc[3] + 0.5,
+        -0.5,
+    )
+    if role == "deep":
+        with pytest.raises(RecordError, match="is not below SBP"):
+            read(tmp_path, shuffled, reference)
+        return
+    _, (answer,) = read(tmp_path, shuffled, reference)
+    assert answer.accepted.all()
+    shuffled[["csbp", "cdbp"]] = shuffled[["cdbp", "csbp"]].to_numpy()
+    with pytest.raises(RecordError, match="look exchanged"):
+        read(tmp_path, shuffled, reference)

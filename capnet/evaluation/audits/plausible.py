@@ -150,8 +150,8 @@ def check_pressures(
             believed.
         whose: Whose numbers these are, for messages.
         adds_up: Whether PP must be SBP - DBP.
-        astray: Share of the rows that may be impossible or in the wrong order: a bad
-            control is so now and then, exchanged columns are nearly always.
+        astray: Share of the rows whose SBP and DBP may be in the wrong order: those of
+            a bad control are now and then, exchanged columns nearly always.
 
     Raises:
         UnitError: If the medians over people are not usual in mmHg.
@@ -164,7 +164,10 @@ def check_pressures(
     for key, column in values.items():
         low, high = LIMITS[key]
         wrong = rows & ((column < low) | (column > high))
-        if wrong.sum() > astray * rows.sum():
+        if key == "cpp":  # below zero where DBP and SBP stand in the wrong order
+            odd = wrong & (column > -high) & (column < low)
+            wrong = wrong & ~odd if odd.sum() <= astray * rows.sum() else wrong
+        if wrong.any():
             row = int(wrong.argmax())
             found = f"{column[row]:g} mmHg is no {_said(key)} ({low:g} to {high:g})"
             way_out = "Correct it (unit? column?), or refuse the beat."

@@ -78,8 +78,8 @@ _RANGES: Final = {"age": (0.0, 125.0), "hr": (15.0, 300.0), "duration": (0.15, 5
 _SEXES: Final = {"female": "female", "f": "female", "male": "male", "m": "male"}
 
 _ASTRAY: Final = 0.05
-"""Share of the rows of a floor or control that may be impossible (DBP above SBP):
-regressions on shuffled labels answer so, and are not to be left out for it."""
+"""Share of the rows of a floor or control whose DBP may lie above SBP: regressions on
+shuffled labels answer so, and are not to be left out for it."""
 
 _DATE: Final = re.compile(
     r"(?:(?P<before>\d+)[- ])?(?P<month>[a-z]{3})[- ]?(?P<after>\d+)?"

@@ -1,7 +1,6 @@
 """The road of a clinic that somebody brings: check, adapt, judge or estimate."""
 
 import hashlib
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +18,6 @@ from capnet.data.clinic.manifest import ClinicSettings
 from capnet.data.splits import FewShotSplit
 from capnet.errors import ConfigError, RecordError
 from capnet.evaluation import (
-    benchmark_report,
     predictions_frame,
     print_evaluation,
     write_report,
@@ -277,12 +275,15 @@ def _judged(
         alignment=aligned(found, learnt, test, seed=cfg.seed),
         elsewhere=at_home(found, home),
     )
-    leave_benchmark({beats.calibration: judgement}, out, config=config, notes=told)
-    made = json.loads((out / "metrics.json").read_text())["provenance"]
-    plain_report = benchmark_report({beats.calibration: judgement}, made)
-    report = with_clinic(plain_report, found.evaluation, replace(notes, split=said_k))
     print_evaluation(found.evaluation, console)
-    return write_report(out / "report.html", report)
+    told_of = replace(notes, split=said_k)
+    return leave_benchmark(
+        {beats.calibration: judgement},
+        out,
+        config=config,
+        notes=told,
+        page=lambda report: with_clinic(report, found.evaluation, told_of),
+    )
 
 
 def _digest(root: Path) -> str:

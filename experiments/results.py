@@ -6,14 +6,20 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from capnet.evaluation import Evaluation, MethodScore, benchmark_report, write_report
+from capnet.evaluation import (
+    Evaluation,
+    MethodScore,
+    Report,
+    benchmark_report,
+    write_report,
+)
 from capnet.evaluation.audits.trail import save_run
 from capnet.evaluation.judgement import Judgement
 from capnet.evaluation.reports.figures import ranking_figure
@@ -163,13 +169,15 @@ def leave_benchmark(
     config: Mapping[str, Any],
     notes: Mapping[str, Any],
     inputs: Mapping[str, Path] | None = None,
+    page: Callable[[Report], Report] = lambda report: report,
 ) -> Path:
     """Leave all that a report can be traced to, and the report.
 
     That is report.html with report.json, metrics.json, predictions.parquet and
     truth.parquet (`capnet.evaluation.audits.trail`), table.md and pictures. The
     provenance in both JSON files and on the page has the hashes of predictions, truth,
-    configuration, and inputs; `capnet.evaluation.verification` checks them.
+    configuration, inputs, and of the model that the run has already left (``model/``,
+    ``model.onnx``); `capnet.evaluation.verification` checks them.
 
     Args:
         evaluations: One a calibration; a judgement shows more of it.
@@ -177,6 +185,7 @@ def leave_benchmark(
         config: The composed configuration.
         notes: Whatever else belongs to the run.
         inputs: Data and weights (files or folders), by their keys in the configuration.
+        page: What a road adds to the report of its numbers.
 
     Returns:
         Path of the report.
@@ -188,6 +197,9 @@ def leave_benchmark(
     left = save_run({n: (e.predictions, e.reference) for n, e in bare.items()}, out)
     files = {path.name: path for path in left}
     files[_CONFIG] = out / _CONFIG
+    for path in (out / "model.onnx", *sorted((out / "model").glob("*"))):
+        if path.is_file():
+            files[path.relative_to(out).as_posix()] = path
     made = provenance(config, notes, inputs=inputs, files=files)
     numbers = {name: e.to_dict() for name, e in bare.items()}
     save_json({"evaluations": numbers, "provenance": made}, out / "metrics.json")
@@ -195,6 +207,5 @@ def leave_benchmark(
     for name, evaluation in bare.items():
         picture = out / f"ranking_{name.split()[0].lower()}.png"
         write_atomic(picture, ranking_figure(evaluation))
-    return write_report(
-        out / "report.html", benchmark_report(dict(evaluations.items()), made)
-    )
+    report = benchmark_report(dict(evaluations.items()), made)
+    return write_report(out / "report.html", page(report))

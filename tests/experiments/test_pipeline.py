@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from capnet.data.readers import read_record
 from capnet.data.splits import few_shot_split
 from capnet.data.writers.records import write_record
+from capnet.evaluation import evaluate, verify_run
 from capnet.evaluation.frame import FRAME_COLUMNS
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER
@@ -24,7 +25,9 @@ from experiments import build
 from experiments.door import plain
 from experiments.judging import pairs
 from experiments.pipeline import Source
+from experiments.results import leave_benchmark
 from experiments.stages import observe, people, shots_of
+from tests.evaluation.conftest import make_beats, waves, with_controls
 from tests.experiments.conftest import ROOT, TINY, Opened, assert_refused, open_door
 from tests.fakes.make_record import make_record
 from tests.fakes.people import make_people, refuse
@@ -386,3 +389,17 @@ def test_labelled_people_without_a_beat_are_told(caplog):
     assert lost  # or nothing is tested here
     assert shots.k == 6 - lost
     assert f"of 6 labelled people {6 - lost} have a beat" in caplog.text
+
+
+def test_weights_belong_to_what_a_report_is_traced_to(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_bytes(b"1")
+    (tmp_path / "model.onnx").write_bytes(b"2")
+    beats = make_beats([2] * 8)
+    evaluation = evaluate(with_controls([waves(beats, "net", error=2.0)], beats), beats)
+    given = {evaluation.calibration: evaluation}
+    leave_benchmark(given, tmp_path, config={}, notes={})
+    found = verify_run(tmp_path)
+    assert {"model/weights", "model.onnx"} <= {*found.same}
+    (tmp_path / "model" / "weights").write_bytes(b"3")
+    assert verify_run(tmp_path).changed == ("model/weights",)

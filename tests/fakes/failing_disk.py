@@ -50,19 +50,24 @@ class Disk:
 
     Attributes:
         calls: Names of the calls so far.
-        fails: Number of the call that fails, and with what; None to count alone.
+        fails: Which call fails: its number, or its name for the first of that name; None
+            to count alone.
+        error: Number of the error it fails with.
         again: Whether every later call that writes fails, too, as on a full disk.
     """
 
-    def __init__(self, fails: int | None, error: int, *, again: bool) -> None:
+    def __init__(self, fails: int | str | None, error: int, *, again: bool) -> None:
         self.calls: list[str] = []
         self.fails, self.error, self.again = fails, error, again
 
     def call(self, name: str) -> None:
         """Count a call, or fail."""
         self.calls.append(name)
-        n, fails = len(self.calls) - 1, self.fails
-        if fails is None:
+        n = len(self.calls) - 1
+        if self.fails == name:
+            self.fails = n
+        fails = self.fails
+        if not isinstance(fails, int):
             return
         if n == fails or (n > fails and self.again and name == "write"):
             raise OSError(self.error, os.strerror(self.error))
@@ -70,9 +75,13 @@ class Disk:
 
 @contextmanager
 def failing_disk(
-    fails: int | None = None, *, error: int = errno.ENOSPC, again: bool = False
+    fails: int | str | None = None, *, error: int = errno.ENOSPC, again: bool = False
 ) -> Iterator[Disk]:
-    """Make the n-th call of open, read, write, fsync, replace, close ... fail."""
+    """Make one call of open, read, write, fsync, replace, close ... fail.
+
+    Modules that are imported meanwhile are read through the same calls: where a count is
+    taken to choose a later call by its number, everything is done once before.
+    """
     disk = Disk(fails, error, again=again)
     plain_open = builtins.open
 

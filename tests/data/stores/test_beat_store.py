@@ -591,11 +591,8 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_half(tmp_path, again):
 
 
 def test_a_full_disk_is_explained(tmp_path):
-    with failing_disk() as disk:
-        build_store(people(0), tmp_path / "counted")
-    first = disk.calls.index("write")
     with (
-        failing_disk(first, again=True),
+        failing_disk("write", again=True),
         pytest.raises(
             StorageError,
             match=r"beats\.parquet could not .*No space left.* MB are free.*Make room",

@@ -6,6 +6,7 @@ each, as beats and as plain rows of samples.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,14 @@ def _planted(draws: int) -> Iterator[tuple[str, bool]]:
             "one subject overlaps",
             _kinds(audit_leakage(train, mixed)) == {"subject on both sides"},
         )
+        spelt = np.char.add(np.char.upper(train.subjects[:1]), " ")
+        other = train.of(train.subjects[:1])
+        other = other.replace(subject=np.repeat(spelt, len(other)))
+        mixed = Beats.concatenate([test, other])
+        yield (
+            "one subject overlaps, spelt otherwise",
+            _kinds(audit_leakage(train, mixed)) == {"subject on both sides"},
+        )
         for name, change in COPIES.items():
             found = audit_leakage(train, _spoilt(test, train, rng, change))
             wanted = max(1, len(test) // 20)
@@ -214,4 +223,17 @@ def rows(*, share: float, data: Path | None) -> Iterator[Row]:
         + f"; {unsure} undecided",
         "0 false alarms",
         not alarms,
+    )
+    with threadpool_limits(1):
+        yield _large(round(25_000 * min(share, 1.0)))
+
+
+def _large(n: int) -> Row:
+    """Time an audit of n people with four beats each."""
+    train, test = hold_out(_people(5, n=n), share=0.2, seed=0)
+    before = process_time()
+    told = audit_leakage(train, test)
+    return Row(
+        f"a split of {4 * n:,} beats",
+        f"{process_time() - before:.1f} s of a processor, {len(told.findings)} alarms",
     )

@@ -18,7 +18,8 @@ import pandas as pd
 from judge_table import Row
 
 from capnet.errors import CapnetError
-from capnet.evaluation.audits.tables import read_predictions, read_truth
+from capnet.evaluation.tables.predictions import read_predictions
+from capnet.evaluation.tables.references import read_truth
 from capnet.evaluation.truth import Truth
 from capnet.prediction import Prediction
 

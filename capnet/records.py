@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Final, Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -38,6 +38,7 @@ __all__ = [
     "Cuff",
     "Record",
     "Signal",
+    "check_columns",
     "take_rows",
 ]
 
@@ -479,6 +480,27 @@ def take_rows(table: _Table, rows: np.ndarray) -> _Table:
     return replace(table, **changed)  # type: ignore[type-var]
 
 
+def check_columns(table: Any) -> None:
+    """Refuse a table whose columns do not have one row for each subject.
+
+    Args:
+        table: As for `take_rows`, with a column ``subject``.
+
+    Raises:
+        ShapeError: If a column has more or fewer.
+    """
+    n = len(table.subject)
+    values = {f.name: getattr(table, f.name) for f in fields(table)}
+    columns = {k: v for k, v in values.items() if isinstance(v, np.ndarray)}
+    for group, found in values.items():
+        if isinstance(found, Mapping):
+            columns |= {f"{group}[{key!r}]": v for key, v in found.items()}
+    for name, column in columns.items():
+        if len(column) != n:
+            msg = f"{name} has {len(column)} rows; subject has {n}."
+            raise ShapeError(msg)
+
+
 @dataclass(frozen=True, eq=False)
 class Beats:
     """A table of beats: the unit of learning, of splits by subject, of scores.
@@ -539,11 +561,8 @@ class Beats:
     truth: Mapping[str, PerBeat] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_columns(self)
         n = len(self.subject)
-        for name, array in self._arrays():
-            if len(array) != n:
-                msg = f"{name} has {len(array)} rows; subject has {n}."
-                raise ShapeError(msg)
         for name, wave in [("ppg", self.ppg), ("reference", self.reference)]:
             if wave is not None and wave.shape[1:] != (N_POINTS,):
                 msg = f"{name} has shape {wave.shape}; wanted (beat, {N_POINTS})."
@@ -564,13 +583,6 @@ class Beats:
                 f"{'absent' if self.reference is None else 'present'}."
             )
             raise ShapeError(msg)
-
-    def _arrays(self) -> list[tuple[str, np.ndarray]]:
-        single = [(f.name, getattr(self, f.name)) for f in fields(self)]
-        found = [(name, v) for name, v in single if isinstance(v, np.ndarray)]
-        for group in ("waves", "features", "truth"):
-            found += [(f"{group}[{k!r}]", v) for k, v in getattr(self, group).items()]
-        return found
 
     def __len__(self) -> int:
         return len(self.subject)

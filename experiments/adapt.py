@@ -100,6 +100,7 @@ def main(cfg: DictConfig) -> None:
     who = {name: sorted(map(str, subjects)) for name, subjects in groups.items()}
     who["labelled"] = [] if shots.labelled is None else sorted(shots.labelled.subjects)
     save_json(who, out / "split.json")
+    left = save_model(models[kind["kind"]], out / "model")
     leave_benchmark(
         {test.calibration: evaluation},
         out,
@@ -112,7 +113,7 @@ def main(cfg: DictConfig) -> None:
         },
     )
     print_evaluation(evaluation, console)
-    print(save_model(models[kind["kind"]], out / "model"))
+    print(left)
 
 
 if __name__ == "__main__":

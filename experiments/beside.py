@@ -11,7 +11,7 @@ from capnet.data.splits import FewShotSplit
 from capnet.evaluation.alignment import DomainAlignment, domain_alignment
 from capnet.evaluation.audits.circular import Circularity, circularity
 from capnet.evaluation.audits.leakage import Leakage, audit_leakage
-from capnet.evaluation.cases import shown_row
+from capnet.evaluation.cases.shown import shown_row
 from capnet.evaluation.uncertainty.coverage import Coverage, coverage
 from capnet.models.central import BeatTensors, CentralPressureModel
 from capnet.models.estimator import answerable

@@ -186,12 +186,14 @@ def clinic_road(cfg: DictConfig, source: Callable[[], Source]) -> Path:
         raise RecordError(msg)
     notes = _notes(checkup, settings)
     if settings.reference_type == "none":
-        report = _estimated(cfg, source, settings, beats, notes)
-    else:
-        report = _judged(cfg, source, beats, notes)
-    write_atomic(folder() / "check.json", checkup.to_json().encode())
-    write_atomic(folder() / "check.csv", checkup.to_csv().encode())
-    return report
+        return _estimated(cfg, source, checkup, settings, beats, notes)
+    return _judged(cfg, source, checkup, beats, notes)
+
+
+def _leave_check(checkup: Checkup, out: Path) -> None:
+    """Leave what was found in the folder, before the run is sealed."""
+    write_atomic(out / "check.json", checkup.to_json().encode())
+    write_atomic(out / "check.csv", checkup.to_csv().encode())
 
 
 def _learnt(
@@ -218,7 +220,11 @@ def _config(cfg: DictConfig, notes: ClinicNotes) -> dict[str, Any]:
 
 
 def _judged(
-    cfg: DictConfig, source: Callable[[], Source], beats: Beats, notes: ClinicNotes
+    cfg: DictConfig,
+    source: Callable[[], Source],
+    checkup: Checkup,
+    beats: Beats,
+    notes: ClinicNotes,
 ) -> Path:
     """Adapt with some of the people, and judge on the others."""
     out = folder()
@@ -255,6 +261,7 @@ def _judged(
         "units": "mmHg; *_r2 without unit; timing_ms in ms",
         "values": dict(scores.values),
     }
+    _leave_check(checkup, out)
     save_model(shown, out / "model")
     export_folder(shown, out, metrics=metrics)
     told = {
@@ -339,6 +346,7 @@ def _sites(settings: ClinicSettings, beats: Beats) -> dict[CuffSite, Beats]:
 def _estimated(
     cfg: DictConfig,
     source: Callable[[], Source],
+    checkup: Checkup,
     settings: ClinicSettings,
     beats: Beats,
     notes: ClinicNotes,
@@ -357,6 +365,7 @@ def _estimated(
         shots = Shots(source=learnt, unlabelled=table)
         found[site] = adapted, [*rows, *floors(learnt, table, shots)]
     exported = next(iter(found.values()))[0]
+    _leave_check(checkup, out)
     save_model(exported, out / "model")
     export_folder(exported, out, metrics={"reference_type": "none"})
     answers = {site: rows for site, (_, rows) in found.items()}

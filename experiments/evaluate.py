@@ -3,13 +3,14 @@
 - ``python experiments/evaluate.py models=[<folder>] source_beats=<npz>
   target_beats=<npz>``: models on held-out people of a clinic.
 - ``python experiments/evaluate.py predictions=<table> reference=<table>``: predictions
-  that somebody brings, CSV or Parquet, see `capnet.evaluation.audits.tables` for the
+  that somebody brings, CSV or Parquet, see `capnet.evaluation.tables` for the
   columns. What the reference does not say itself is given by ``reference_type=`` and
   ``calibration='cuff SBP/DBP'``. Floors and controls that need no wave are made from
   the reference, cross-fitted by subject, or learn from ``train=<table>``; for rows with
   labels from ``labelled=<table>``.
 - ``python experiments/evaluate.py --verify <folder>``: makes the numbers of a report
-  again and says which differ, and which files have changed.
+  again and says which differ, and which files have changed; with ``--again`` the whole
+  run, from its configuration and seed.
 
 The first two leave report.html with report.json, metrics.json, predictions.parquet,
 truth.parquet, and print where the report is.
@@ -28,9 +29,10 @@ from omegaconf import DictConfig
 from capnet.data.stores.table import load_beats
 from capnet.errors import ConfigError
 from capnet.evaluation import evaluate, print_evaluation
-from capnet.evaluation.audits.table_floors import table_floors
-from capnet.evaluation.audits.tables import read_predictions, read_truth
 from capnet.evaluation.judgement import Judgement, judge_evaluation
+from capnet.evaluation.tables.floors import table_floors
+from capnet.evaluation.tables.predictions import read_predictions
+from capnet.evaluation.tables.references import read_truth
 from capnet.evaluation.truth import Truth
 from capnet.models.zoo import load_model
 from capnet.prediction import Prediction

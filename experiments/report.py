@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from capnet.errors import ConfigError, RecordError
 from capnet.evaluation import write_report
 from capnet.evaluation.audits.trail import TRUTH, load_run
-from capnet.evaluation.cases import case_of, shown_row
+from capnet.evaluation.cases.case_of import case_of
+from capnet.evaluation.cases.shown import shown_row
 from capnet.evaluation.reports.case_report import case_report
 from capnet.evaluation.truth import Truth
 from capnet.files import sha256_of

@@ -20,6 +20,7 @@ from capnet.evaluation import (
     benchmark_report,
     write_report,
 )
+from capnet.evaluation.audits.seal import seal_run
 from capnet.evaluation.audits.trail import save_run
 from capnet.evaluation.judgement import Judgement
 from capnet.evaluation.reports.figures import ranking_figure
@@ -177,7 +178,9 @@ def leave_benchmark(
     truth.parquet (`capnet.evaluation.audits.trail`), table.md and pictures. The
     provenance in both JSON files and on the page has the hashes of predictions, truth,
     configuration, inputs, and of the model that the run has already left (``model/``,
-    ``model.onnx``); `capnet.evaluation.verification` checks them.
+    ``model.onnx``). SHA256SUMS, the seal, is written last and has those of all files:
+    what a run leaves after this it has not left. `capnet.evaluation.verification`
+    checks them.
 
     Args:
         evaluations: One a calibration; a judgement shows more of it.
@@ -208,4 +211,6 @@ def leave_benchmark(
         picture = out / f"ranking_{name.split()[0].lower()}.png"
         write_atomic(picture, ranking_figure(evaluation))
     report = benchmark_report(dict(evaluations.items()), made)
-    return write_report(out / "report.html", page(report))
+    left_page = write_report(out / "report.html", page(report))
+    seal_run(out)
+    return left_page

@@ -1,18 +1,42 @@
-"""``--verify <folder>``: the numbers of a report, made again from what lies beside."""
+"""``--verify <folder>``: the numbers of a report, made again from what lies beside.
 
+With ``--again`` the whole run is made again as well, from its configuration and seed.
+"""
+
+import json
 import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import join
 from typing import Any, Final
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped, unused-ignore]
 
 from capnet.errors import CapnetError, RecordError
-from capnet.evaluation.verification import verify_run
+from capnet.evaluation.audits.seal import SEAL
+from capnet.evaluation.verification import Verification, compare_runs, verify_run
+from capnet.files import sha256_of
+from experiments.results import git_state
 
-__all__ = ["FLAG", "verify"]
+__all__ = ["AGAIN", "FLAG", "verify"]
 
 FLAG: Final = "--verify"
+"""Verify a run instead of judging."""
+
+AGAIN: Final = "--again"
+"""Make the run again, too: what cannot be made from its files, such as audits."""
+
+_DOORS: Final = ("adapt", "evaluate", "pipeline")
+"""Those that leave what can be verified."""
+
+_CONFIG: Final = Path(".hydra", "config.yaml")
+_HYDRA: Final = Path(".hydra", "hydra.yaml")
+_UNREADABLE: Final = (OSError, ValueError, TypeError, YAMLError, OmegaConfBaseException)
 
 
 def verify(arguments: Sequence[str]) -> int:
@@ -22,23 +46,133 @@ def verify(arguments: Sequence[str]) -> int:
         arguments: Of the command line; the folder follows the flag.
 
     Returns:
-        Exit status: 0 where every number came out again and no file has changed, 1
-        where one did not, 2 where the folder holds no run.
+        Exit status: 0 where every number came out again and every file is as it was, 1
+        where one is not, 2 where the folder holds no run.
     """
     try:
         folder = _folder(arguments)
         found = verify_run(folder, _inputs(folder))
+        print(found)
+        _tell_commit(folder)
+        _tell_seal(folder)
+        if not found.holds:
+            print(f"Way out: {_way_out(folder, found)}")
+            return 1
+        if AGAIN not in arguments:
+            if found.untested:
+                print(f"{AGAIN} makes the whole run again, and all of it with it.")
+            return 0
+        return _again(folder)
     except CapnetError as error:
         print(f"{type(error).__name__}: {error}")
         return 2
-    print(found)
+
+
+def _again(folder: Path) -> int:
+    """Make a run again that verified so far, and compare every number."""
+    with tempfile.TemporaryDirectory() as home:
+        other = Path(home) / "run"
+        status = _run(
+            [*_command(folder), f"hydra.run.dir='{other}'"], _begun_in(folder)
+        )
+        if status:
+            print(f"The run could not be made again (exit status {status}).")
+            return 1
+        found = compare_runs(folder, other)
+    print(f"Made again from its configuration, to a thousandth. {found}")
     return 0 if found.holds else 1
 
 
+def _run(words: Sequence[str], begun_in: Path) -> int:
+    """Run a script as a shell would; what it says is progress here, no result."""
+    command = [sys.executable, *words]
+    return subprocess.run(
+        command, cwd=begun_in, stdout=sys.stderr, check=False
+    ).returncode
+
+
+def _command(folder: Path) -> list[str]:
+    """Return how a run is made again, but for its folder.
+
+    Raises:
+        RecordError: If its configuration does not say what made it.
+    """
+    job = _said(folder, "hydra.job.name")
+    if job not in _DOORS:
+        msg = (
+            f"{_HYDRA.as_posix()} in {folder.name!r} says that {job!r} made the run; "
+            f"wanted one of {', '.join(_DOORS)}, which can make it again."
+        )
+        raise RecordError(msg)
+    script = Path(__file__).with_name(f"{job}.py")
+    where = (folder / _CONFIG.parent).resolve()
+    return [str(script), "--config-path", str(where), "--config-name", "config"]
+
+
+def _way_out(folder: Path, found: Verification) -> str:
+    if not found.faults:
+        made = _provenance(folder)
+        version = made.get("versions", {}).get("capnet")
+        return (
+            "no file has changed, so the code has; verify with that of the run: "
+            f"capnet {version}, commit {made.get('git', {}).get('commit')}."
+        )
+    said = (
+        "take what is named from where the run was made, put elsewhere what was added"
+    )
+    told = any(fault.file.startswith(_CONFIG.parent.name) for fault in found.faults)
+    try:
+        words = _command(folder)
+    except RecordError:
+        told = True
+    if told:  # its configuration cannot be relied on
+        return f"{said}, or make the run again."
+    return f"{said}, or make it again: python {join(words)} hydra.run.dir=<new folder>"
+
+
+def _begun_in(folder: Path) -> Path:
+    """Return where a run was started: its relative paths begin there."""
+    begun = Path(_said(folder, "hydra.runtime.cwd") or ".")
+    return begun if begun.is_dir() else Path.cwd()
+
+
+def _said(folder: Path, key: str) -> str | None:
+    """Return what hydra has written down of a run; None where it cannot be read."""
+    try:
+        found = OmegaConf.select(OmegaConf.load(folder / _HYDRA), key)
+    except _UNREADABLE:
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _provenance(folder: Path) -> dict[str, Any]:
+    """Return what a run says it was made of; nothing where that cannot be read."""
+    try:
+        found = json.loads((folder / "metrics.json").read_text("utf-8"))["provenance"]
+    except (*_UNREADABLE, LookupError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _tell_commit(folder: Path) -> None:
+    """Say so where other code verifies than made the run."""
+    git = _provenance(folder).get("git")
+    then = git.get("commit") if isinstance(git, dict) else None
+    now = git_state()["commit"]
+    if then and now and then != now:
+        print(f"? the code was {then} in that run and is {now} here")
+
+
+def _tell_seal(folder: Path) -> None:
+    """Say the one number that tells this run from any other."""
+    seal = folder / SEAL
+    if seal.is_file():
+        print(f"SHA-256 of {SEAL}, to be kept elsewhere: {sha256_of(seal)}")
+
+
 def _folder(arguments: Sequence[str]) -> Path:
-    place = arguments.index(FLAG)
-    rest = [*arguments[:place], *arguments[place + 1 :]]
-    paths = [word for word in rest if not word.startswith("hydra.")]
+    words = [word for word in arguments if word not in (FLAG, AGAIN)]
+    paths = [word for word in words if not word.startswith("hydra.")]
     if len(paths) != 1:
         msg = f"{FLAG} was given {len(paths)} folders; wanted one: {FLAG} <folder>."
         raise RecordError(msg)
@@ -51,14 +185,17 @@ def _folder(arguments: Sequence[str]) -> Path:
 
 def _inputs(folder: Path) -> dict[str, Path]:
     """Return where the configuration of a run says that its inputs lie."""
-    file = folder / ".hydra" / "config.yaml"
-    if not file.is_file():
+    try:
+        read = OmegaConf.load(folder / _CONFIG)
+        config = OmegaConf.to_container(read, resolve=False)
+    except _UNREADABLE:
         return {}
-    config = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
-    return dict(_paths(config)) if isinstance(config, dict) else {}
+    if not isinstance(config, dict):
+        return {}
+    return dict(_paths(config, _begun_in(folder)))
 
 
-def _paths(config: Mapping[Any, Any]) -> list[tuple[str, Path]]:
+def _paths(config: Mapping[Any, Any], begun: Path) -> list[tuple[str, Path]]:
     found: list[tuple[str, Path]] = []
     for key, value in config.items():
         if isinstance(value, list):
@@ -66,7 +203,7 @@ def _paths(config: Mapping[Any, Any]) -> list[tuple[str, Path]]:
         else:
             each = [(str(key), value)]
         found += [
-            (name, Path(v))
+            (name, begun / v)
             for name, v in each
             if isinstance(v, str) and v and not re.search(r"[\n\0]|\$\{", v)
         ]

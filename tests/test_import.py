@@ -34,7 +34,7 @@ def run(code, *options):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 

@@ -16,7 +16,7 @@ one under another channel, nor an ECG: who knows of such names them in ``groups=
 `capnet.data.folds`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -73,6 +73,8 @@ _EIGHTHS: Final = 8
 _AGREE: Final = (1.0, 0.5, 0.5, *(0.75,) * _EIGHTHS)
 """By how much age (years), cuff SBP and DBP, and the reference's mean over each eighth
 of the beat (mmHg) may differ."""
+_FARTHEST: Final = max(_CONFIRMED, _DOUBT * max(_SAME_RAW, _SAME_SHAPE))
+"""Distance beyond which beats are not one, nor possibly."""
 _DURATION: Final = 0.005
 """And, relatively, the durations."""
 _LEAST: Final = 3
@@ -177,6 +179,7 @@ def find_duplicates(
     source: Beats | Iterable[Record],
     *,
     progress: Callable[[int], None] | None = None,
+    across: Collection[str] = (),
 ) -> Duplicates:
     """Find recordings that stand under several names.
 
@@ -191,12 +194,15 @@ def find_duplicates(
         source: Beats of everybody, or records with a PPG or, without one, an arterial
             pressure, which are cut into beats.
         progress: Called with the number of records that were cut.
+        across: Names of one side of a split; then only pairs of one of them and
+            somebody else are looked at. By default everybody is compared with
+            everybody.
 
     Returns:
         Pairs, groups, and who could not be compared.
     """
     if isinstance(source, Beats):
-        return _search(*_windows(source))
+        return _search(*_windows(source), across)
     parts: list[tuple[_Seen, tuple[str, ...], _Limits]] = []
     for number, record in enumerate(source, 1):
         parts += [_windows(beats) for beats in _cut(record)]
@@ -207,7 +213,7 @@ def find_duplicates(
         return Duplicates((), (), ())
     seen = _Seen.concatenate([part[0] for part in parts])
     everybody = tuple(dict.fromkeys(name for part in parts for name in part[1]))
-    return _search(seen, everybody, min(part[2] for part in parts))
+    return _search(seen, everybody, min(part[2] for part in parts), across)
 
 
 def virtual_neighbours(
@@ -294,7 +300,9 @@ def _windows(beats: Beats) -> tuple[_Seen, tuple[str, ...], _Limits]:
     everybody = tuple(map(str, beats.subjects))
     window, limits = _raw_windows(beats, rows), (_SAME_RAW, _SAME_RAW)
     if 2 * np.isfinite(window).all(axis=1).sum() < len(rows):
-        window, limits = _shape_windows(beats, rows), (_SAME_SHAPE, _COPIED)
+        blocks = np.split(rows, range(_ROWS, len(rows), _ROWS))
+        window = np.concatenate([_shape_windows(beats, block) for block in blocks])
+        limits = (_SAME_SHAPE, _COPIED)
     known = np.isfinite(window).all(axis=1)
     kept = rows[known]
     seen = _Seen(
@@ -410,14 +418,17 @@ class _People:
         return slice(int(self.first[person]), int(self.first[person + 1]))
 
 
-def _search(seen: _Seen, everybody: tuple[str, ...], limits: _Limits) -> Duplicates:
+def _search(
+    seen: _Seen, everybody: tuple[str, ...], limits: _Limits, across: Collection[str]
+) -> Duplicates:
     people = _People(seen)
+    side = np.isin(people.names, [*across])
     unseen = tuple(sorted(set(everybody) - {str(n) for n in people.names}))
     if len(people.names) < 2:
         return Duplicates((), (), unseen)
     certain: list[Pair] = []
     possible: list[Pair] = []
-    for (a, b), delays in _candidates(people).items():
+    for (a, b), delays in _candidates(people, side).items():
         judged = [_in_a_row(people, a, b, delay, limits) for delay in delays]
         judged.append(_one_by_one(people, a, b, limits))
         told = sorted((j for j in judged if j is not None), key=_worth)
@@ -431,13 +442,18 @@ def _worth(judged: tuple[Pair, bool]) -> tuple[bool, int, float]:
     return not certain, -pair.beats, pair.distance
 
 
-def _candidates(people: _People) -> Mapping[tuple[int, int], list[float]]:
+def _candidates(
+    people: _People, side: Shaped[np.ndarray, " _"]
+) -> Mapping[tuple[int, int], list[float]]:
     """Return the delays that are worth a look, perhaps none, by pair of people."""
     place = _projected(people.window)
     tree = cKDTree(place)
     unusual = ((place - place.mean(axis=0)) ** 2 / (place.var(axis=0) + 1e-12)).sum(1)
     anchors = _anchors(people, unusual)
     one, other, delay = _hits(people, tree, place, anchors)
+    if side.any():
+        apart = side[one] != side[other]
+        one, other, delay = one[apart], other[apart], delay[apart]
     found: dict[tuple[int, int], list[float]] = {}
     if not len(one):
         return found
@@ -499,6 +515,8 @@ def _hits(
 
 def _delays(delay: Values) -> list[float]:
     """Return the delays that most anchors agree on."""
+    if len(delay) < _HITS:
+        return []
     order = np.sort(delay)
     last = np.searchsorted(order, order + 2.0 * _CLOCK, "right")
     votes = last - np.arange(len(order))
@@ -528,6 +546,8 @@ def _one_by_one(
     tree = cKDTree(people.window[many])
     nearest = tree.query(people.window[rows], k=k)
     apart, mate = (np.reshape(part, (len(rows), k)) for part in nearest)
+    if 2 * int((apart[:, 0] <= _FARTHEST).sum()) < len(rows):
+        return None  # whatever else is known: no median is within a limit
     mate = mate + many.start
     limit = _limit(people.beside[rows][:, None], people.beside[mate], limits)
     # Nearest in units of what is allowed.

@@ -24,15 +24,6 @@ if TYPE_CHECKING:
         audit_leakage,
         audit_rows,
     )
-    from capnet.evaluation.audits.table_floors import (
-        table_floors,
-    )
-    from capnet.evaluation.audits.tables import (
-        PREDICTION_COLUMNS,
-        TRUTH_COLUMNS,
-        read_predictions,
-        read_truth,
-    )
     from capnet.evaluation.audits.trail import (
         load_predictions,
         load_run,
@@ -46,19 +37,25 @@ if TYPE_CHECKING:
         under_cuff_noise,
         with_cuff_noise,
     )
-    from capnet.evaluation.cases import (
+    from capnet.evaluation.cases.case import (
         Case,
+    )
+    from capnet.evaluation.cases.case_of import (
         case,
         case_of,
     )
-    from capnet.evaluation.centiles import (
+    from capnet.evaluation.cases.centiles import (
         Centile,
         centile,
     )
-    from capnet.evaluation.changes import (
+    from capnet.evaluation.cases.changes import (
         Change,
         MeasurementError,
         measurement_error,
+    )
+    from capnet.evaluation.cases.readings import (
+        Recalibration,
+        recalibration_due,
     )
     from capnet.evaluation.console import (
         evaluation_table,
@@ -98,10 +95,6 @@ if TYPE_CHECKING:
     )
     from capnet.evaluation.protocols.iso81060_3 import (
         Iso81060Part3,
-    )
-    from capnet.evaluation.readings import (
-        Recalibration,
-        recalibration_due,
     )
     from capnet.evaluation.refusals import (
         Refusals,
@@ -143,6 +136,19 @@ if TYPE_CHECKING:
         rmse_half_width,
         sd_half_width,
         subjects_needed,
+    )
+    from capnet.evaluation.tables.columns import (
+        PREDICTION_COLUMNS,
+        TRUTH_COLUMNS,
+    )
+    from capnet.evaluation.tables.floors import (
+        table_floors,
+    )
+    from capnet.evaluation.tables.predictions import (
+        read_predictions,
+    )
+    from capnet.evaluation.tables.references import (
+        read_truth,
     )
     from capnet.evaluation.truth import (
         Truth,
@@ -277,9 +283,9 @@ __all__ = [
 
 _HOMES = {
     "Bhs": "protocols.grades",
-    "Case": "cases",
-    "Centile": "centiles",
-    "Change": "changes",
+    "Case": "cases.case",
+    "Centile": "cases.centiles",
+    "Change": "cases.changes",
     "Circularity": "audits.circular",
     "Comparison": "protocols.comparison",
     "Coverage": "uncertainty.coverage",
@@ -296,12 +302,12 @@ _HOMES = {
     "Iso81060Part3": "protocols.iso81060_3",
     "Judgement": "judgement",
     "Leakage": "audits.leakage",
-    "MeasurementError": "changes",
+    "MeasurementError": "cases.changes",
     "MethodJudgement": "judgement",
     "NoiseLevel": "budget",
-    "PREDICTION_COLUMNS": "audits.tables",
+    "PREDICTION_COLUMNS": "tables.columns",
     "REQUIRED": "floors",
-    "Recalibration": "readings",
+    "Recalibration": "cases.readings",
     "Refusals": "refusals",
     "Repeated": "variation.repeats",
     "Repeats": "variation.repeats",
@@ -311,7 +317,7 @@ _HOMES = {
     "Shift": "variation.shift",
     "ShiftTable": "variation.shift",
     "Stratum": "variation.strata",
-    "TRUTH_COLUMNS": "audits.tables",
+    "TRUTH_COLUMNS": "tables.columns",
     "TableBlock": "reports.content",
     "Truth": "truth",
     "Verification": "verification",
@@ -320,10 +326,10 @@ _HOMES = {
     "audit_rows": "audits.leakage",
     "benchmark_report": "reports.benchmark",
     "bias_half_width": "statistics.planning",
-    "case": "cases",
-    "case_of": "cases",
+    "case": "cases.case_of",
+    "case_of": "cases.case_of",
     "case_report": "reports.case_report",
-    "centile": "centiles",
+    "centile": "cases.centiles",
     "check_floors": "floors",
     "circularity": "audits.circular",
     "compare_protocols": "protocols.compare",
@@ -339,13 +345,13 @@ _HOMES = {
     "kernel_mmd": "alignment",
     "load_predictions": "audits.trail",
     "load_run": "audits.trail",
-    "measurement_error": "changes",
+    "measurement_error": "cases.changes",
     "missing_floors": "floors",
     "predictions_frame": "frame",
     "print_evaluation": "console",
-    "read_predictions": "audits.tables",
-    "read_truth": "audits.tables",
-    "recalibration_due": "readings",
+    "read_predictions": "tables.predictions",
+    "read_truth": "tables.references",
+    "recalibration_due": "cases.readings",
     "record_report": "reports.real_record",
     "render_report": "reports.report",
     "repeats": "variation.repeats",
@@ -358,7 +364,7 @@ _HOMES = {
     "shift_table": "variation.shift",
     "strata": "variation.strata",
     "subjects_needed": "statistics.planning",
-    "table_floors": "audits.table_floors",
+    "table_floors": "tables.floors",
     "truth_of": "truth",
     "twin_of": "reports.report",
     "under_cuff_noise": "budget",

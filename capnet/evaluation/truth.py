@@ -6,15 +6,15 @@ numbers that somebody brings can be judged by the same code.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import Final, Self, get_args
 
 import numpy as np
 
-from capnet.errors import ProtocolError, ShapeError
+from capnet.errors import ProtocolError
 from capnet.prediction import pressures
-from capnet.records import Beats, take_rows
+from capnet.records import Beats, check_columns, take_rows
 from capnet.types import (
     BeatWaves,
     Calibration,
@@ -26,6 +26,11 @@ from capnet.types import (
 )
 
 __all__ = ["Truth", "truth_of"]
+
+_WORDS: Final = {
+    "reference_type": get_args(ReferenceType),
+    "calibration": get_args(Calibration),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +61,8 @@ class Truth:
 
     Raises:
         ShapeError: If the rows do not agree.
-        ProtocolError: If there is no truth at all.
+        ProtocolError: If there is no truth at all, or nobody knows this kind of truth
+            or calibration.
     """
 
     subject: Labels
@@ -78,11 +84,15 @@ class Truth:
     features: Mapping[str, PerBeat] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        n = len(self.subject)
-        for name, array in self._arrays():
-            if len(array) != n:
-                msg = f"{name} has {len(array)} rows; subject has {n}."
-                raise ShapeError(msg)
+        check_columns(self)
+        for name, words in _WORDS.items():
+            word = getattr(self, name)
+            if word not in words:
+                msg = (
+                    f"{name} is {word!r}; wanted one of {', '.join(map(repr, words))}: "
+                    "one word for all beats, as kinds are never pooled."
+                )
+                raise ProtocolError(msg)
         if self.reference_type == "none":
             msg = (
                 "the beats have reference_type 'none': nobody measured their central "
@@ -91,13 +101,6 @@ class Truth:
                 "predictions_frame instead."
             )
             raise ProtocolError(msg)
-
-    def _arrays(self) -> list[tuple[str, np.ndarray]]:
-        single = [(f.name, getattr(self, f.name)) for f in fields(self)]
-        found = [(name, v) for name, v in single if isinstance(v, np.ndarray)]
-        for group in ("truth", "groups", "features"):
-            found += [(f"{group}[{k!r}]", v) for k, v in getattr(self, group).items()]
-        return found
 
     def __len__(self) -> int:
         return len(self.subject)

@@ -19,6 +19,12 @@ def _check_numbers(array: object, name: str) -> None:
     if not isinstance(array, np.ndarray):
         msg = f"{name} is a {type(array).__name__}; wanted a numpy array of numbers."
         raise ShapeError(msg)
+    if isinstance(array, np.ma.MaskedArray):
+        msg = (
+            f"{name} is a masked array, whose hidden values would count; wanted a "
+            "plain one. Take the rows that count: .compressed() of both."
+        )
+        raise ShapeError(msg)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if not ((kind == "f" and size >= 4) or (kind == "i" and size >= 8)):
         msg = (

@@ -16,7 +16,7 @@ from capnet.evaluation import (
 from capnet.evaluation.alignment import domain_alignment
 from capnet.evaluation.audits.leakage import Finding, Leakage
 from capnet.evaluation.budget import NoiseLevel
-from capnet.evaluation.cases import case_of
+from capnet.evaluation.cases.case_of import case_of
 from capnet.evaluation.judgement import judge_evaluation
 from capnet.evaluation.reports.case_report import case_report
 from capnet.evaluation.reports.clinic_report import (

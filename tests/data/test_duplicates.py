@@ -124,6 +124,19 @@ def test_copied_beats_are_found_scaled_turned_and_noisy(table, decibel, turn):
     assert {*found.groups} == {frozenset({s, f"copy of {s}"}) for s in few.subject}
 
 
+def test_across_a_split_only_pairs_of_both_sides_are_told(table):
+    few = table.take(np.arange(0, 400, 40))
+    both = Beats.concatenate([table, under(few)])
+    one = {*table.subjects.tolist(), *(f"copy of {s}" for s in few.subjects[:4])}
+    found = find_duplicates(both, across=one)
+    assert {pair.one for pair in found.pairs} == {
+        f"copy of {s}" for s in few.subjects[4:]
+    }
+    assert found.pairs == tuple(
+        p for p in find_duplicates(both).pairs if p in found.pairs
+    )
+
+
 def test_what_is_known_beside_decides_about_noisy_single_beats(table):
     one = table.take(np.array([7]))
     sd = 0.04 * one.ppg.std()  # a distance between the two thresholds

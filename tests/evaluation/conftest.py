@@ -1,6 +1,7 @@
 """Small made-up people with a known truth, and methods with known errors."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from capnet.prediction import Prediction
 from capnet.records import Beats, Record, Signal
 
 PHASE = np.arange(64) / 64
+Made = TypeVar("Made", Beats, Prediction)
 
 
 def pulse(sbp: np.ndarray, dbp: np.ndarray) -> np.ndarray:
@@ -108,6 +110,15 @@ def with_controls(predictions: Sequence[Prediction], beats: Beats) -> list[Predi
     return [*predictions, *added]
 
 
+def kept(made: Made) -> Made:
+    """The same, its arrays locked: every test of the session is given this one."""
+    held = [made.waves, made.truth] if isinstance(made, Beats) else []
+    for value in (*vars(made).values(), *(v for d in held for v in d.values())):
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return made
+
+
 def refuse(prediction: Prediction, rows: np.ndarray) -> Prediction:
     """The same method, silent on some beats."""
     hidden = {
@@ -123,13 +134,13 @@ def refuse(prediction: Prediction, rows: np.ndarray) -> Prediction:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def beats() -> Beats:
     """Thirty people with one to four beats."""
-    return make_beats([1 + i % 4 for i in range(30)])
+    return kept(make_beats([1 + i % 4 for i in range(30)]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def predictions(beats: Beats) -> list[Prediction]:
     """Two floors, deep rows at k = 0 and 10, a control; then what the gate demands."""
     own = [
@@ -140,25 +151,25 @@ def predictions(beats: Beats) -> list[Prediction]:
         waves(beats, "net", spread=0.5, seed=3, k=10),
         waves(beats, "shuffled", error=2.0, spread=9.0, role="control", seed=4),
     ]
-    return with_controls(own, beats)
+    return [kept(p) for p in with_controls(own, beats)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def evaluation(predictions: list[Prediction], beats: Beats) -> Evaluation:
     """All of them scored."""
     return evaluate(predictions, beats, resamples=200)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_beats() -> Beats:
     """One person without a reference; every seventh beat is refused."""
     made = make_beats([40], reference=False)
     bad = np.arange(40) % 7 == 3
     reason = np.where(bad, np.where(np.arange(40) < 20, "flat PPG", "clipped"), "")
-    return made.replace(accepted=~bad, reason=reason)
+    return kept(made.replace(accepted=~bad, reason=reason))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record(real_beats: Beats) -> Record:
     """The channels that those beats could come from."""
     rate = 125.0
@@ -172,7 +183,7 @@ def record(real_beats: Beats) -> Record:
     return Record(subject="real", channels=channels)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_predictions(real_beats: Beats) -> list[Prediction]:
     """A deep row, a floor and a control on the real beats."""
     own = real_beats.waves["abp"]

@@ -95,6 +95,7 @@ def test_without_deep_rows_the_best_floor_is_shown(people):
     assert [m.method for m in judged.methods] == ["b"]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_nobody_answers(people):
     gone = np.ones(len(people), dtype=bool)
     rows = [refuse(waves(people, "mute", role="floor"), gone)]
@@ -106,6 +107,7 @@ def test_nobody_answers(people):
         judge_evaluation(judged.evaluation, methods=["mute"])
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_everything_is_told_by_page_and_twin(evaluation, people):
     rng = np.random.default_rng(0)
     before, after = rng.normal(size=(2, 30, 4)), rng.normal(size=(2, 30, 4))
@@ -152,6 +154,7 @@ def test_everything_is_told_by_page_and_twin(evaluation, people):
     assert any("too narrow" in line for line in report.verdict)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_plain_evaluation_is_judged_on_its_own(people):
     evaluation = evaluate([numbers(people, "arm - 8")], people, resamples=100)
     plain = benchmark_report({"exact": evaluation}, {})

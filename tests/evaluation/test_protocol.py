@@ -1,10 +1,14 @@
 """What is refused, and with which words."""
 
+from dataclasses import replace
+
+import jaxtyping
 import numpy as np
 import pytest
 
 from capnet.errors import ProtocolError
 from capnet.evaluation import evaluate
+from capnet.evaluation.truth import truth_of
 from tests.evaluation.conftest import make_beats, waves
 
 
@@ -36,6 +40,15 @@ def test_calibrations_are_not_mixed(predictions, beats):
         ProtocolError, match=r"'cuff SBP/DBP', the reference .* 'exact'"
     ):
         evaluate(mixed, beats)
+
+
+@pytest.mark.parametrize("name", ["reference_type", "calibration"])
+@pytest.mark.parametrize("word", ["catheter+tonometry", "measured", "", None])
+def test_a_truth_is_of_one_known_kind(beats, name, word, monkeypatch):
+    # Outside of tests nobody checks types.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(ProtocolError, match=rf"{name} is .*; wanted one of"):
+        replace(truth_of(beats), **{name: word})
 
 
 def test_other_beats_are_refused(predictions, beats):

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from capnet.evaluation.audits.seal import faults_of, read_seal
+from tests.conftest import forget_training
+
 ROOT = Path(__file__).resolve().parents[2]
 
 NET = ("pretraining.settings.epochs=1", "pretraining.settings.batch=32")
@@ -58,13 +61,14 @@ class Opened:
 
 @contextmanager
 def _as_it_was() -> Iterator[None]:
-    """Give back what a door takes over: torch's threads and the root logger."""
+    """Give back what a door takes over: torch and its threads, the root logger."""
     root = logging.getLogger()
     handlers, level, threads = [*root.handlers], root.level, torch.get_num_threads()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        forget_training()
         for handler in [*root.handlers]:
             if handler not in handlers:
                 root.removeHandler(handler)
@@ -113,3 +117,10 @@ def assert_refused(run: Opened, *words: str, error: str = "ConfigError") -> None
         assert word in lines[0]
     left = {name for name in run.files if not name.startswith(".hydra")}
     assert {Path(name).suffix for name in left} <= {".log"}, left
+
+
+def assert_sealed(run: Opened) -> None:
+    """Demand that nothing was written after the seal of a run."""
+    same, faults = faults_of(run.folder, read_seal(run.folder))
+    assert same
+    assert not faults

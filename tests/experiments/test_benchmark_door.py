@@ -187,6 +187,7 @@ def test_a_terminal_sees_the_bars_then_one_clinic_then_where_the_rest_is(run):
     assert "table.md" in run.out[places[-1] :]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_model_that_was_given_labels_meets_floors_that_were(tmp_path):
     model = save_model(tiny_model(name="net", k=3), tmp_path / "net")
     asked = (*TINY, f"models=[{model}]", "calibrations=[exact]", "save_beats=false")
@@ -236,6 +237,7 @@ def test_a_run_says_whether_it_is_the_frozen_one(run):
 # The locked clinic -----------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_release_opens_the_locked_clinic_once(run, frozen, tmp_path):
     """With two threads: it opens only if they make the frozen benchmark of one."""
     asked = (*frozen, "open=locked", "save_beats=false", "threads=2")

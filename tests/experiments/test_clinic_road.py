@@ -15,7 +15,13 @@ from capnet.evaluation.statistics.bootstrap import MIN_SUBJECTS
 from capnet.models.zoo import load_model
 from capnet.prediction import DISCLAIMER
 from experiments.clinic_road import LEAST, LEAST_POOL, clinic_split
-from tests.experiments.conftest import NET, STEPS, assert_refused, open_door
+from tests.experiments.conftest import (
+    NET,
+    STEPS,
+    assert_refused,
+    assert_sealed,
+    open_door,
+)
 from tests.fakes.clinics import KEY, change_row, change_settings, copied
 from tests.fakes.people import make_people, refuse
 
@@ -59,7 +65,10 @@ def judged(lab, tmp_path_factory):
 
 
 def test_everything_is_left_in_the_folder_of_the_run(judged):
-    assert judged.files == LEFT | {"ranking_cuff.png", "table.md", "truth.parquet"}
+    assert judged.files == LEFT | {
+        *("ranking_cuff.png", "table.md", "truth.parquet", "SHA256SUMS")
+    }
+    assert_sealed(judged)
     assert judged.last_line == str(judged.folder / "report.html")
 
 

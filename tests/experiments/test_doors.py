@@ -10,7 +10,13 @@ import pytest
 from capnet.data.stores.table import load_beats
 from capnet.evaluation.frame import FRAME_COLUMNS
 from capnet.models.zoo import load_model
-from tests.experiments.conftest import NET, PEOPLE, assert_refused, open_door
+from tests.experiments.conftest import (
+    NET,
+    PEOPLE,
+    assert_refused,
+    assert_sealed,
+    open_door,
+)
 
 FEW = ("clinic.n=60", "draws=2")
 LORA = ("strategy=lora", "strategy.settings.steps=2", "k=3", "resamples=100")
@@ -76,7 +82,9 @@ def test_adapt_leaves_a_model_and_who_it_has_seen(chain):
     assert run.files == HYDRA | MODEL | {
         *("report.html", "report.json", "metrics.json", "table.md", "adapt.log"),
         *("predictions.parquet", "truth.parquet", "ranking_exact.png", "split.json"),
+        "SHA256SUMS",
     }
+    assert_sealed(run)
     model = load_model(run.last_line)
     assert (model.name, model.k) == ("LoRA + replay", 3)
     split = json.loads((run.folder / "split.json").read_text())
@@ -91,8 +99,9 @@ def test_evaluate_judges_the_people_that_adapt_never_saw(chain):
     run = chain["judged"]
     assert run.files == HYDRA | {
         *("report.html", "report.json", "metrics.json", "evaluate.log", "table.md"),
-        *("predictions.parquet", "truth.parquet", "ranking_exact.png"),
+        *("predictions.parquet", "truth.parquet", "ranking_exact.png", "SHA256SUMS"),
     }
+    assert_sealed(run)
     assert Path(run.last_line) == run.folder / "report.html"
     frame = frame_of(run)
     assert [*frame.columns][: len(FRAME_COLUMNS)] == [*FRAME_COLUMNS]
@@ -124,6 +133,7 @@ def test_export_leaves_one_file_with_certificate_runtime_and_card(chain):
 # Several runs at once
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_sweep_makes_what_it_needs_once(tmp_path):
     cache = tmp_path / "cache"
     few = (*PEOPLE[:2], "pretraining.draws=1", *NET, f"cache={cache}")
@@ -136,6 +146,7 @@ def test_a_sweep_makes_what_it_needs_once(tmp_path):
     assert {p.name for p in home.iterdir()} == {"model", "source.npz", "target.npz"}
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_sweep_over_seeds_draws_other_people(chain, tmp_path):
     paths = (
         f"model={chain['model'].folder / 'model'}",
@@ -252,6 +263,7 @@ def test_nobody_is_tested_on_who_was_adapted_to(chain, door):
     assert_refused(run, "has met", "Evaluate with the split", error="ProtocolError")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_one_labelled_person_is_enough_for_what_needs_one(chain, door):
     run = door(
         "evaluate",

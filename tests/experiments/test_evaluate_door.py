@@ -1,15 +1,27 @@
 """Anybody's tables through the door, and reports that are made again."""
 
+import io
 import json
+import shutil
+from contextlib import redirect_stdout
+from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from capnet.evaluation.audits.trail import load_run
-from capnet.evaluation.verification import verify_run
+from capnet.evaluation.audits.seal import read_seal, seal_run
+from capnet.evaluation.audits.trail import load_run, save_run
+from capnet.evaluation.budget import error_budget
+from capnet.evaluation.judgement import judge_evaluation
+from capnet.evaluation.verification import compare_runs, verify_run
+from capnet.files import sha256_of
+from experiments import verifying
 from experiments.evaluate import _quoted, _together
-from tests.evaluation.audits.test_tables import tables
+from experiments.results import save_json
+from tests.evaluation.tables.test_reading import tables
+from tests.evaluation.test_budget import planted
 from tests.experiments.conftest import assert_refused, open_door
 
 FEW = "resamples=100"
@@ -53,76 +65,193 @@ def test_the_report_tells_what_it_was_made_of_and_nobodys_folders(brought):
         assert str(home) not in (run.folder / name).read_text()
 
 
-def test_numbers_are_made_again_and_changes_are_named(brought, tmp_path, capsys):
-    home, _, paths = brought
-    again = open_door("evaluate", *paths, FEW, folder=tmp_path / "run").check()
+@pytest.fixture
+def copy(brought, tmp_path):
+    """The run in another folder, under a path with a blank and an umlaut."""
+    _, run, _ = brought
+    return Path(shutil.copytree(run.folder, tmp_path / "ein Übertrag" / "run"))
+
+
+def status(*arguments):
+    """Open the door, and return its status with what it said."""
+    from experiments.evaluate import main
+
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
+        patch.setattr("sys.argv", ["evaluate.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    return stop.value.code, out.getvalue()
+
+
+def test_a_copy_verifies_from_anywhere_and_nothing_is_written(
+    brought, copy, monkeypatch
+):
+    home, _, _ = brought
+    monkeypatch.chdir(copy.parent)
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    code, said = status("--verify", "run")
+    assert code == 0, said
+    assert "The report holds" in said
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+
     inputs = {"predictions": home / "p.csv", "reference": home / "r.csv"}
-    found = verify_run(again.folder, inputs)
+    found = verify_run(copy, inputs)
     assert found.holds
     assert found.numbers > 500
-    assert {"predictions", "reference", "truth.parquet"} <= {*found.same}
+    assert {"predictions", "reference", *read_seal(copy)} <= {*found.same}
     json.dumps(found.to_dict(), allow_nan=False)
 
-    path = again.folder / "metrics.json"
-    stored = json.loads(path.read_text())
-    values = stored["evaluations"]["cuff SBP/DBP"]["methods"][0]["values"]
-    values["sbp_rmse"] += 0.01
+
+def test_inputs_that_are_away_are_told_and_others_are_a_fault(brought, copy):
+    home, _, _ = brought
+    found = verify_run(copy, {"reference": home / "r.csv"})
+    assert found.holds
+    assert found.missing == ("predictions",)
+    assert "predictions is not where it was" in str(found)
+    found = verify_run(copy, {"reference": home / "p.csv"})
+    assert not found.holds
+    assert found.changed == ("reference",)
+
+
+def _other(path):
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+def _half(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "change"),
+    [
+        ("report.html", "changed", _other),
+        ("report.html", "missing", Path.unlink),
+        ("report.json", "changed", _half),
+        ("report.json", "changed", lambda p: p.write_text("[]")),
+        ("metrics.json", "changed", lambda p: p.write_text('{"evaluations": 1}')),
+        ("metrics.json", "missing", Path.unlink),
+        ("predictions.parquet", "changed", _half),
+        ("truth.parquet", "missing", Path.unlink),
+        (".hydra/config.yaml", "changed", lambda p: p.write_text("{{:")),
+        (".hydra/hydra.yaml", "changed", lambda p: p.write_text("hydra: 1")),
+        ("table.md", "changed", _other),
+        ("note.txt", "added", Path.touch),
+        ("SHA256SUMS", "missing", Path.unlink),
+        ("SHA256SUMS", "changed", lambda p: p.write_bytes(b"\xff")),
+    ],
+)
+def test_any_file_that_was_touched_is_told_with_a_way_out(copy, name, kind, change):
+    change(copy / name)
+    code, said = status("--verify", copy)
+    assert code == 1
+    assert "does NOT hold" in said
+    assert f"- {name} ({kind}): found " in said
+    assert "wanted" in said
+    assert "Way out: " in said
+
+
+def test_numbers_that_were_changed_are_named(copy):
+    path = copy / "metrics.json"
+    whole = path.read_text()
+    stored = json.loads(whole)
+    stored["evaluations"]["cuff SBP/DBP"]["methods"][0]["values"]["sbp_rmse"] += 0.01
     path.write_text(json.dumps(stored))
-    found = verify_run(again.folder, {"reference": home / "p.csv"})
+    found = verify_run(copy)
     assert [d.where for d in found.differences] == [
         "metrics.json cuff SBP/DBP methods[0].values.sbp_rmse"
     ]
-    assert found.changed == ("reference",)
-    assert "predictions" in found.missing
+    stored["provenance"]["versions"] |= {"capnet": "0.0.1", "nothing-such": "1"}
+    path.write_text(json.dumps(stored))
+    found = verify_run(copy)
+    now = metadata.version("capnet")
+    assert found.versions == (("capnet", "0.0.1", now), ("nothing-such", "1", None))
+    assert f"capnet was 0.0.1 in that run and is {now} here" in str(found)
+    path.write_text(whole)
 
-    page = again.folder / "report.html"
-    whole = page.read_text(encoding="utf-8")
-    assert "report.html" in verify_run(again.folder).same
-    page.write_text(whole.replace("mmHg", "kPa", 1), encoding="utf-8")
-    assert "report.html" in verify_run(again.folder).changed
-    page.write_text(whole, encoding="utf-8")
-
-    twin = again.folder / "report.json"
+    twin = copy / "report.json"
     told = json.loads(twin.read_text())
     told["numbers"]["evaluations"] = {}
     twin.write_text(json.dumps(told))
-    found = verify_run(again.folder)
+    found = verify_run(copy)
     assert "report.json cuff SBP/DBP" in [d.where for d in found.differences]
-    twin.unlink()
-    found = verify_run(again.folder)
-    assert "report.json" in found.missing
-    assert any("report.html" in what for what in found.untested)
 
-    truth = again.folder / "truth.parquet"
+
+def test_a_pressure_that_was_changed_is_found_though_hashes_were_made_to_fit(copy):
+    truth = copy / "truth.parquet"
     frame = pd.read_parquet(truth)
     frame.loc[0, "csbp"] += 1.0
     frame.to_parquet(truth)
-    found = verify_run(again.folder)
-    assert "truth.parquet" in found.changed
+    entry = {"file": truth.name, "sha256": sha256_of(truth)}
+    for name in ("metrics.json", "report.json"):
+        stored = json.loads((copy / name).read_text())
+        stored["provenance"]["files"][truth.name] = entry
+        (copy / name).write_text(json.dumps(stored))
+    seal_run(copy)
+    found = verify_run(copy)
+    assert found.faults == ()
     assert len(found.differences) > 10
-    assert "does NOT hold" in str(found)
+    assert not found.holds
 
 
-def test_the_flag_verifies_and_says_so_by_its_status(brought, monkeypatch, capsys):
-    from experiments.evaluate import main
+def test_a_run_is_made_again_from_its_configuration(copy, monkeypatch):
+    def in_this_process(words, begun_in):
+        script, *words = words
+        place = Path(words.pop().partition("=")[2].strip("'"))
+        monkeypatch.chdir(begun_in)
+        return open_door(Path(script).stem, *words, folder=place).status
 
+    monkeypatch.setattr(verifying, "_run", in_this_process)
+    code, said = status("--verify", copy, "--again")
+    assert code == 0, said
+    assert said.count("The report holds") == 2
+    other = copy.parent / "other"
+    shutil.copytree(copy, other)
+    twin = other / "report.json"
+    stored = json.loads(twin.read_text())
+    judged = stored["numbers"]["evaluations"]["cuff SBP/DBP"]
+    judged["leakage"] = {"clean": True}
+    twin.write_text(json.dumps(stored))
+    (found,) = compare_runs(copy, other).differences
+    assert found.where == "report.json evaluations.cuff SBP/DBP.leakage"
+
+
+def test_what_is_no_run_is_refused(brought):
     _, run, _ = brought
+    for words, why in (
+        ((run.folder / "nowhere",), "there is no folder"),
+        ((), "was given 0 folders"),
+        ((run.folder / ".hydra",), "there is no metrics.json"),
+    ):
+        code, said = status("--verify", *words)
+        assert code == 2
+        assert why in said
 
-    def status(*arguments):
-        monkeypatch.setattr("sys.argv", ["evaluate.py", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return stop.value.code, capsys.readouterr().out
 
-    code, said = status("--verify", str(run.folder))
-    assert code == 0
-    assert "The report holds" in said
-    code, said = status("--verify", str(run.folder / "nowhere"))
-    assert code == 2
-    assert "there is no folder" in said
-    code, said = status("--verify")
-    assert code == 2
-    assert "was given 0 folders" in said
+def test_a_budget_is_split_again(tmp_path):
+    made = [found[0] for found in planted(12, 2, seeds=1)]
+    judged = {e.calibration: e for e in made}
+    budget = error_budget(*made, "net", limit=4.0)
+    given = {
+        name: judge_evaluation(e, budget=budget if name != "exact" else None)
+        for name, e in judged.items()
+    }
+    save_run({n: (e.predictions, e.reference) for n, e in judged.items()}, tmp_path)
+    numbers = {name: e.to_dict() for name, e in judged.items()}
+    save_json({"evaluations": numbers, "provenance": {}}, tmp_path / "metrics.json")
+    numbers = {"evaluations": {name: e.to_dict() for name, e in given.items()}}
+    save_json({"numbers": numbers, "provenance": {}}, tmp_path / "report.json")
+    seal_run(tmp_path)
+    found = verify_run(tmp_path)
+    assert found.holds
+    assert found.untested == ("cuff SBP/DBP: budget.limit",)
+    twin = tmp_path / "report.json"
+    told = json.loads(twin.read_text())
+    told["numbers"]["evaluations"]["cuff SBP/DBP"]["budget"]["cuff"] += 1.0
+    twin.write_text(json.dumps(told))
+    (where,) = [d.where for d in verify_run(tmp_path).differences]
+    assert where == "report.json cuff SBP/DBP budget cuff"
 
 
 def test_training_people_may_be_brought(brought, door):

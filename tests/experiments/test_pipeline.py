@@ -28,7 +28,14 @@ from experiments.pipeline import Source
 from experiments.results import leave_benchmark
 from experiments.stages import observe, people, shots_of
 from tests.evaluation.conftest import make_beats, waves, with_controls
-from tests.experiments.conftest import ROOT, TINY, Opened, assert_refused, open_door
+from tests.experiments.conftest import (
+    ROOT,
+    TINY,
+    Opened,
+    assert_refused,
+    assert_sealed,
+    open_door,
+)
 from tests.fakes.make_record import make_record
 from tests.fakes.people import make_people, refuse
 
@@ -65,7 +72,8 @@ def frame_of(run):
 
 def test_everything_is_left_in_the_folder_of_the_run(run):
     pictures = {"ranking_exact.png", "ranking_cuff.png"}
-    assert run.files == LEFT | pictures | {"table.md", "truth.parquet"}
+    assert run.files == LEFT | pictures | {"table.md", "truth.parquet", "SHA256SUMS"}
+    assert_sealed(run)
 
 
 def test_nothing_is_left_where_it_was_started(run):
@@ -178,6 +186,7 @@ def test_the_model_of_the_card_is_the_one_in_the_folder(run):
     assert "simulated" in card
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_configuration_makes_the_same_run_again(run, tmp_path):
     again = open_door(
         "pipeline",
@@ -228,6 +237,7 @@ def test_a_record_with_an_arterial_line(header, door):
     assert {*frame_of(run)["calibration"]} == {"invasive SBP/DBP"}
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_record_with_a_cuff_reading(header, door):
     run = door(
         "pipeline",

@@ -50,8 +50,8 @@ class Disk:
 
     Attributes:
         calls: Names of the calls so far.
-        fails: Which call fails: its number, or its name for the first of that name; None
-            to count alone.
+        fails: Which call fails: its number, or its name for the first of that name;
+            None to count alone.
         error: Number of the error it fails with.
         again: Whether every later call that writes fails, too, as on a full disk.
     """
@@ -79,8 +79,8 @@ def failing_disk(
 ) -> Iterator[Disk]:
     """Make one call of open, read, write, fsync, replace, close ... fail.
 
-    Modules that are imported meanwhile are read through the same calls: where a count is
-    taken to choose a later call by its number, everything is done once before.
+    Modules that are imported meanwhile are read through the same calls: where a count
+    is taken to choose a later call by its number, everything is done once before.
     """
     disk = Disk(fails, error, again=again)
     plain_open = builtins.open

@@ -23,7 +23,7 @@ def test_everyone_is_done_once_and_in_order(count, size, threads):
 
 def test_threads_work_side_by_side():
     """Each waits for the other one: a single thread would never end."""
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=120)
     assert len(list(in_blocks(lambda _: meeting.wait(), 2, size=1, threads=2))) == 2
 
 

@@ -38,6 +38,7 @@ def untyped(monkeypatch):
         (GOOD.astype(str), "holds <U"),
         (GOOD.astype(object), "holds object"),
         (GOOD.astype(complex), "holds complex128"),
+        (np.ma.masked_greater(GOOD, 130.0), "is a masked array"),
         (GOOD[:2], r"shape \(2,\)"),
         (GOOD[:, None], r"shape \(3, 1\)"),
         (np.array([120.0, np.nan, 118.0]), "the first in row 1"),

@@ -1,1 +1,1 @@
-"""Whether a result can mean anything: circular targets, leaks, foreign tables."""
+"""Whether a result can mean anything: circular targets, leaks, what a run left."""

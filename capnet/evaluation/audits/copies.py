@@ -10,10 +10,10 @@ copies from people who are nearly alike and were recorded with noise of their ow
   3 with an SD of 0.6); between people it is smooth, or stands where the pulse is steep;
 - the noise that was added is much larger than the fine structure of the original, the
   upper half of its spectrum; people of one clinic have equal noise;
-- or, where it is not, a likelihood ratio of both structures says that one is the other
-  with noise added, and nobody else is as near: people on a grid of parameters have
-  many neighbours at one distance (of the Pulse Wave Database, of whom two are 36 dB
-  apart, or 0.016).
+- or, where it is not, a likelihood ratio of what both have beyond the shapes that most
+  rows are made of says that one is the other with noise added, and nobody else is as
+  near: people on a grid of parameters have many neighbours at one distance (of the
+  Pulse Wave Database, of whom two are 36 dB apart, or 0.016).
 """
 
 from typing import Final, NamedTuple
@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.spatial import cKDTree
 
-__all__ = ["Copies", "find_copies"]
+__all__ = ["LEAST", "Copies", "comparable", "find_copies"]
 
 Rows = Float[np.ndarray, "_ _"]
 Numbers = Float[np.ndarray, " _"]
@@ -31,36 +31,42 @@ Places = Int[np.ndarray, " _"]
 
 _SAME: Final = 2e-5
 """Distance up to which two rows are one, whatever is left: float32 and a rescaling."""
-_NEAR: Final = 0.0202
-"""The same for a white residual: noise of 34 dB below the signal."""
+_NEAR: Final = 0.026
+"""The same for a white residual: noise of 40 dB below the values of a pulse of which
+its mean is a large part, and some chance."""
 _NOISY: Final = 0.12
 """The same if offset and scale agree, too, and the noise is small beside the values."""
 _OF_VALUES: Final = 0.014
 """Noise over the root mean square of the values themselves, then: 37 dB below."""
-_ROUGH: Final = 0.25
+_ROUGH: Final = 0.2
 """Share of a residual in the upper half of its spectrum that noise has at least."""
 _SPIKY: Final = 8.0
 """Kurtosis of a residual from which it is no noise; that of 64 samples is below 5.5 in
 99.9 of 100 copies."""
 _ADDED: Final = 0.1
 """Ratio of the fine structures' squares up to which noise was added for certain."""
-_ALONE: Final = 0.2
+_ALONE: Final = 0.25
 """Distance over that to the nearest row of another person, up to which nobody else is
 as near; both without most of the noise."""
 _FROM: Final = 0.2
 """Share of the spectrum above which structure is fine."""
-_AKIN: Final = 0.05
-"""Log likelihood ratio for each frequency from which fine structures are akin, where
-nobody else is near. With 24 frequencies, pairs of rows with noise of their own reach
-0.09 once in 1,000 times and 0.24 once in 10,000; copies have 0.69 or more (mean)."""
-_CROWDED: Final = 2.0
+_BAND: Final = 5
+"""Frequencies that are taken to have one power."""
+_AKIN: Final = 2.0
+"""Log likelihood ratio from which fine structures are akin, where nobody else is near.
+Rows of 64 samples with noise of their own have -18 with an SD of 6; copies with noise
+of the same size 18 with an SD of 6."""
+_CROWDED: Final = 30.0
 """More of it that is asked where somebody else is near, for each unit of the ratio."""
+_ROWS: Final = 8
+"""Rows for each axis that is fitted, at least: noise is not to become an axis."""
 _DIMENSIONS: Final = 12
 _FITTED: Final = 4096
 _NEAREST: Final = 16
 _BLOCK: Final = 8192
 """Rows that are looked up at once."""
-_LEAST: Final = 16
+_TINY: Final = float(np.finfo(float).tiny)
+LEAST: Final = 16
 """Samples that a row must have to be compared."""
 
 
@@ -99,10 +105,10 @@ def find_copies(
         a sample missing, or without any variation, have none.
     """
     time = first.shape[1]
-    reach = min(shifts, (time - _LEAST) // 2)
+    reach = min(shifts, (time - LEAST) // 2)
     if reach < 0:
         return _none()
-    here, there = _usable(first), _usable(second)
+    here, there = (np.flatnonzero(comparable(rows)) for rows in (first, second))
     if not len(here) or not len(there):
         return _none()
     middle, _ = _unit(first[here][:, reach : time - reach])
@@ -111,6 +117,7 @@ def find_copies(
     whose = np.append(person.reshape(-1)[here], -1)  # the last: no neighbour
     centre, axes = _axes(middle)
     tree = cKDTree((middle - centre) @ axes)
+    usual = _Usual(centre, axes, reach)
     found: list[Copies] = []
     for shift in range(-reach, reach + 1):
         for start in range(0, len(there), _BLOCK):
@@ -128,8 +135,21 @@ def find_copies(
             if len(i):
                 crowd = _crowd(apart, whose[mates])[i, j]
                 one = here[mates[i, j]]
-                found.append(_judged(first, second, one, rows[i], crowd, shift))
+                found.append(_judged(first, second, one, rows[i], crowd, shift, usual))
     return _nearest(found)
+
+
+class _Usual(NamedTuple):
+    """The shapes that most rows are made of, of samples ``reach`` from both ends."""
+
+    centre: Numbers
+    axes: Rows
+    reach: int
+
+    def beyond(self, rows: Rows) -> Rows:
+        """Return what rows have beside: their own fine structure."""
+        away = _unit(rows)[0] - self.centre
+        return np.asarray(away - (away @ self.axes) @ self.axes.T)
 
 
 def _none() -> Copies:
@@ -137,14 +157,15 @@ def _none() -> Copies:
     return Copies(place, place, place, np.empty(0), np.empty(0))
 
 
-def _usable(rows: Rows) -> Places:
-    """Return which rows are whole and vary."""
+def comparable(rows: Rows) -> Bool[np.ndarray, " _"]:
+    """Say which rows are whole and vary. Shape (row,)."""
     whole = np.isfinite(rows).all(axis=1)
     spread = np.zeros(len(rows))
     spread[whole] = np.ptp(rows[whole], axis=1)
     size = np.zeros(len(rows))
     size[whole] = np.abs(rows[whole]).max(axis=1)
-    return np.flatnonzero(spread > 1e-6 * size)
+    # Squares of what is beyond are no numbers.
+    return np.asarray((spread > 1e-6 * size) & (spread > 1e-100) & (size < 1e100))
 
 
 def _unit(rows: Rows) -> tuple[Rows, Numbers]:
@@ -159,7 +180,7 @@ def _axes(rows: Rows) -> tuple[Numbers, Rows]:
     some = rows[:: max(1, len(rows) // _FITTED)]
     centre = some.mean(axis=0)
     _, axes = np.linalg.eigh((some - centre).T @ (some - centre))
-    return centre, axes[:, -_DIMENSIONS:]
+    return centre, axes[:, len(axes) - min(_DIMENSIONS, len(some) // _ROWS + 1) :]
 
 
 def _crowd(apart: Rows, whose: Int[np.ndarray, "row near"]) -> Rows:
@@ -180,6 +201,7 @@ def _judged(
     other: Places,
     crowd: Numbers,
     shift: int,
+    usual: _Usual,
 ) -> Copies:
     """Compare pairs over all samples that both have, and keep the copies."""
     kept: list[Copies] = []
@@ -192,24 +214,33 @@ def _judged(
         x, size = _unit(mine)
         y, length = _unit(theirs)
         gain = length / size
-        left = y - x * (x * y).sum(axis=1, keepdims=True)
         distance = np.sqrt(((y - x) ** 2).sum(axis=1))
-        rough = _roughness(left)
         value = np.sqrt((theirs**2).sum(axis=1))
         noise = distance * length / np.where(value > 0.0, value, np.inf)
         offset = np.abs(mine.mean(axis=1) - theirs.mean(axis=1))
         slack = 4.0 * distance * length / mine.shape[1]
         level = (np.abs(gain - 1.0) < 0.25 * distance + 1e-9) & (offset <= slack)
         loud = (distance <= _NOISY) & (noise <= _OF_VALUES) & (noise < 0.35 * distance)
-        near = (distance <= _NEAR) | (level & loud)
-        added, evidence = _fine(x, y)
-        akin = evidence >= _AKIN + _CROWDED * crowd[part]
-        white = (rough >= _ROUGH) & (_kurtosis(left) <= _SPIKY)
-        white &= added | (akin & (crowd[part] <= _ALONE))
-        copy: Bool[np.ndarray, " _"] = (distance <= _SAME) | (near & white)
-        late = np.full(int(copy.sum()), shift, dtype=np.int64)
-        kept.append(Copies(a[copy], b[copy], late, gain[copy], distance[copy]))
+        copy = distance <= _SAME
+        rest = np.flatnonzero(~copy & ((distance <= _NEAR) | (level & loud)))
+        rest = rest[_white(x[rest], y[rest])]
+        copy[rest] = _added(x[rest], y[rest])
+        rest = rest[~copy[rest] & (crowd[part][rest] <= _ALONE)]
+        middle = slice(usual.reach, time - usual.reach)
+        late = slice(usual.reach + shift, time - usual.reach + shift)
+        evidence = _evidence(
+            usual.beyond(first[a[rest], middle]), usual.beyond(second[b[rest], late])
+        )
+        copy[rest] = evidence >= _AKIN + _CROWDED * crowd[part][rest]
+        shifts = np.full(int(copy.sum()), shift, dtype=np.int64)
+        kept.append(Copies(a[copy], b[copy], shifts, gain[copy], distance[copy]))
     return _joined(kept)
+
+
+def _white(x: Rows, y: Rows) -> Bool[np.ndarray, " _"]:
+    """Say whether noise is all that is left between rows."""
+    left = y - x * (x * y).sum(axis=1, keepdims=True)
+    return np.asarray((_roughness(left) >= _ROUGH) & (_kurtosis(left) <= _SPIKY))
 
 
 def _roughness(left: Rows) -> Numbers:
@@ -227,27 +258,39 @@ def _kurtosis(left: Rows) -> Numbers:
     return np.asarray((square**2).mean(axis=1) / np.where(size > 0.0, size, 1.0) ** 2)
 
 
-def _fine(x: Rows, y: Rows) -> tuple[Bool[np.ndarray, " _"], Numbers]:
-    """Say whether fine structure was added for certain; and how akin both are.
-
-    That is a log likelihood ratio for each frequency: one structure and
-    noise that was added to one of both, against two structures of equal power.
-    """
-    fine = []
+def _added(x: Rows, y: Rows) -> Bool[np.ndarray, " _"]:
+    """Say whether one of both has much more fine structure."""
+    power = []
     for rows in (x, y):
         # Of curvatures, since a beat that does not end where it began has all
         # frequencies; divided by what second differences do to each of them.
         spectrum = np.fft.rfft(np.diff(rows, n=2, axis=1), axis=1)
         turn = 2.0 * np.pi * np.fft.rfftfreq(rows.shape[1] - 2)
         first = int(_FROM * len(turn))
-        fine.append(spectrum[:, first:] / (2.0 - 2.0 * np.cos(turn[first:])))
-    mine, theirs, apart = (
-        np.maximum((np.abs(part) ** 2).sum(axis=1), np.finfo(float).tiny)
-        for part in (*fine, fine[0] - fine[1])
-    )
-    small, large = np.minimum(mine, theirs), np.maximum(mine, theirs)
-    evidence = 2.0 * np.log(0.5 * (mine + theirs)) - np.log(small) - np.log(apart)
-    return np.asarray(small <= _ADDED * large), np.asarray(evidence)
+        fine = spectrum[:, first:] / (2.0 - 2.0 * np.cos(turn[first:]))
+        power.append((np.abs(fine) ** 2).sum(axis=1))
+    small, large = np.minimum(*power), np.maximum(*power)
+    return np.asarray(small <= _ADDED * large)
+
+
+def _evidence(x: Rows, y: Rows) -> Numbers:
+    """Say how akin fine structures are.
+
+    That is a log likelihood ratio: one structure and noise that was added to one of
+    both, against two structures of equal power, each power free in every band.
+    """
+    spectra = [np.fft.rfft(rows, axis=1) for rows in (x, y)]
+    first = max(1, int(_FROM * spectra[0].shape[1]))
+    fine = [spectrum[:, first:] for spectrum in (*spectra, spectra[0] - spectra[1])]
+    evidence = np.zeros(len(x))
+    count = fine[0].shape[1]
+    for band in np.array_split(np.arange(count), max(1, round(count / _BAND))):
+        mine, theirs, apart = (
+            np.maximum((np.abs(f[:, band]) ** 2).mean(axis=1), _TINY) for f in fine
+        )
+        both = 2.0 * np.log(0.5 * (mine + theirs)) - np.log(np.minimum(mine, theirs))
+        evidence += len(band) * (both - np.log(apart))
+    return evidence
 
 
 def _joined(found: list[Copies]) -> Copies:

@@ -15,15 +15,17 @@ from jaxtyping import Float, Shaped
 
 from capnet.data.duplicates import find_duplicates
 from capnet.data.splits import Groups, fingerprints, merged
-from capnet.errors import ProtocolError, ShapeError
-from capnet.evaluation.audits.copies import Copies, find_copies
-from capnet.evaluation.audits.fitted import fitted_on, numbers_of
+from capnet.errors import ConfigError, ProtocolError, ShapeError
+from capnet.evaluation.audits.copies import LEAST, Copies, comparable, find_copies
+from capnet.evaluation.audits.fitted import Labels, Table, numbers_of, told_by
+from capnet.evaluation.audits.spelling import respelt
 from capnet.records import Beats
 
 __all__ = ["Finding", "Leakage", "audit_leakage", "audit_rows"]
 
 Rows = Float[np.ndarray, "_ _"]
 Names = Shaped[np.ndarray, " _"]
+Numbers = Shaped[np.ndarray, " _"]
 
 Kind = Literal[
     "subject on both sides",
@@ -35,6 +37,8 @@ Kind = Literal[
 ]
 """What may have leaked."""
 
+_LABELS: Final = {"SBP": np.max, "DBP": np.min, "MAP": np.mean}
+"""What a transform may have been fitted to, of the reference."""
 _LONG: Final = 200_000
 """Beats above which a search for recordings takes the first of everybody."""
 _FIRST: Final = 20
@@ -138,14 +142,17 @@ def audit_leakage(
         labelled: The k labelled subjects of an adaptation, or their fingerprints
             (`capnet.data.splits.fingerprints`).
         rows: What the transforms were fitted on; by default tried are PPG, raw samples,
-            readings, covariates and features of accepted and of all beats.
+            readings, covariates and features of accepted and of all beats, and for
+            transforms that learn from labels the SBP, DBP and MAP of the reference.
 
     Returns:
         The audit; printable.
 
     Raises:
-        ProtocolError: If a transform holds no numbers, or a side is empty.
+        ProtocolError: If a transform holds no numbers, a side is empty or of no beats,
+            or a word stands where a list is wanted.
     """
+    _check_beats({"train": train, "test": test})
     _check_sides(len(train), len(test))
     findings: list[Finding] = []
     checked: list[str] = []
@@ -157,6 +164,7 @@ def audit_leakage(
         *(train.ppg, test.ppg, train.subject, test.subject),
         findings=findings,
         checked=checked,
+        undecided=undecided,
         what="PPG",
     )
     for name in sorted(train.waves.keys() & test.waves.keys()):
@@ -165,28 +173,26 @@ def audit_leakage(
                 *(train.waves[name], test.waves[name], train.subject, test.subject),
                 findings=findings,
                 checked=checked,
+                undecided=undecided,
                 what=name,
             )
     _recordings(train, test, findings, checked)
-    tables = (
-        _tables(train, test)
-        if rows is None
-        else [(_finite(rows(train)), _finite(rows(test)))]
-    )
+    tables = _tables(train, test) if rows is None else [_answered(rows, train, test)]
     _transforms(transforms, tables, findings, checked, undecided)
     return Leakage(tuple(findings), (*checked, _UNSEEN), tuple(undecided))
 
 
 def audit_rows(
-    train_x: Rows,
-    test_x: Rows,
-    train_subject: Names,
-    test_subject: Names,
+    train_x: Shaped[np.ndarray, "..."],
+    test_x: Shaped[np.ndarray, "..."],
+    train_subject: Shaped[np.ndarray, "..."],
+    test_subject: Shaped[np.ndarray, "..."],
     *,
     transforms: Sequence[Any] | Mapping[str, Any] = (),
     groups: Groups | None = None,
     labelled: Iterable[str] = (),
     shifts: int = 2,
+    targets: tuple[Numbers, Numbers] | None = None,
 ) -> Leakage:
     """Audit a split of segments, as `audit_leakage` does one of beats.
 
@@ -199,31 +205,28 @@ def audit_rows(
         groups: People who belong together.
         labelled: The k labelled subjects of an adaptation, or their fingerprints.
         shifts: Samples by which a copied segment may be early or late.
+        targets: Of training and tested rows, for transforms that learn from them, too
+            (selection of features, target encoders). Shape (row,) each.
 
     Returns:
         The audit; printable.
 
     Raises:
-        ShapeError: If the arrays do not agree.
-        ProtocolError: If a transform holds no numbers, or a side is empty.
+        ShapeError: If the arrays do not agree, or hold no real numbers.
+        ConfigError: If shifts are no whole number.
+        ProtocolError: If a transform holds no numbers, a side is empty, a row has no
+            subject, or a word stands where a list is wanted.
     """
-    first, second = (_matrix(x) for x in (train_x, test_x))
+    first, second = _matrix(train_x, "training"), _matrix(test_x, "tested")
     if first.shape[1] != second.shape[1]:
         msg = (
             f"training rows have {first.shape[1]} samples, tested ones "
-            f"{second.shape[1]}; wanted the same."
+            f"{second.shape[1]}; wanted the same: read both on one grid."
         )
         raise ShapeError(msg)
-    names = []
-    for x, who, side in (
-        (first, train_subject, "training"),
-        (second, test_subject, "tested"),
-    ):
-        if len(x) != len(who):
-            msg = f"{len(x)} {side} rows have {len(who)} subjects; wanted one each."
-            raise ShapeError(msg)
-        names.append(np.asarray(who).astype(np.str_))
-    mine, theirs = names
+    mine = _names(train_subject, len(first), "training")
+    theirs = _names(test_subject, len(second), "tested")
+    _check_shifts(shifts)
     _check_sides(len(first), len(second))
     findings: list[Finding] = []
     checked: list[str] = []
@@ -235,10 +238,12 @@ def audit_rows(
         *(first, second, mine, theirs),
         findings=findings,
         checked=checked,
+        undecided=undecided,
         what="segments",
         shifts=shifts,
     )
-    tables = [(_finite(first), _finite(second)), (first, second)]
+    labels = () if targets is None else (_targets(targets, len(first), len(second)),)
+    tables = [Table(first, second, labels)]
     _transforms(transforms, tables, findings, checked, undecided)
     return Leakage(tuple(findings), (*checked, _UNSEEN), tuple(undecided))
 
@@ -252,27 +257,90 @@ def _check_sides(train: int, test: int) -> None:
         raise ProtocolError(msg)
 
 
-def _matrix(x: Rows) -> Rows:
-    table = np.asarray(x, dtype=np.float64)
-    if table.ndim != 2:
-        msg = f"rows have shape {table.shape}; wanted (row, time)."
+def _matrix(x: Shaped[np.ndarray, "..."], side: str) -> Rows:
+    table = np.asarray(x)
+    if table.dtype.kind not in "biuf":
+        msg = f"{side} rows are of type {table.dtype}; wanted real numbers."
         raise ShapeError(msg)
-    return table
+    if table.ndim != 2 or not table.shape[1]:
+        msg = f"{side} rows have shape {table.shape}; wanted (row, time)."
+        raise ShapeError(msg)
+    return np.asarray(table, dtype=np.float64)
+
+
+def _names(who: Shaped[np.ndarray, "..."], rows: int, side: str) -> Names:
+    given = np.asarray(who)
+    if given.ndim != 1 or len(given) != rows:
+        shape = f"{len(given)}" if given.ndim == 1 else f"an array {given.shape} of"
+        msg = f"{rows} {side} rows have {shape} subjects; wanted one each."
+        raise ShapeError(msg)
+    names = given.astype(np.str_)
+    nobody = [name.strip() in ("", "nan", "None", "NaT", "<NA>") for name in names]
+    if any(nobody):
+        place = nobody.index(True)
+        msg = (
+            f"{side} row {place} has the subject {str(names[place])!r} ({sum(nobody)} "
+            "such rows); wanted a name: without one nobody can say who is on both "
+            "sides. Name those rows or leave them out."
+        )
+        raise ProtocolError(msg)
+    return names
+
+
+def _targets(targets: object, train: int, test: int) -> tuple[Numbers, Numbers]:
+    sides = list(targets) if isinstance(targets, tuple | list) else []
+    found = [np.asarray(side) for side in sides]
+    if [side.shape for side in found] != [(train,), (test,)]:
+        shapes = [side.shape for side in found]
+        msg = (
+            f"targets have shapes {shapes}; wanted two arrays, ({train},) of training "
+            f"and ({test},) of tested rows."
+        )
+        raise ShapeError(msg)
+    return found[0], found[1]
+
+
+def _check_shifts(shifts: object) -> None:
+    whole = isinstance(shifts, int | np.integer) and not isinstance(shifts, bool)
+    if not whole or int(shifts) < 0:  # type: ignore[call-overload]
+        msg = f"shifts = {shifts!r}; wanted a whole number of samples, 0 or more."
+        raise ConfigError(msg)
+
+
+def _check_beats(sides: Mapping[str, object]) -> None:
+    for name, beats in sides.items():
+        if not isinstance(beats, Beats):
+            msg = (
+                f"{name} is of type {type(beats).__name__}; wanted Beats. Arrays are "
+                "audited by audit_rows."
+            )
+            raise ProtocolError(msg)
+
+
+def _listed(value: object, name: str) -> None:
+    """Refuse one thing where several are wanted: a word is no list of its letters."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        msg = f"{name} is {value!r:.80}; wanted a list, [...]."
+        raise ProtocolError(msg)
 
 
 def _people(
     train: Names, test: Names, findings: list[Finding], checked: list[str]
 ) -> None:
-    mine, theirs = np.unique(train), np.unique(test)
-    checked.append(f"names of {len(mine)} training and {len(theirs)} tested subjects")
-    names, count = np.unique(test[np.isin(test, mine)], return_counts=True)
-    for name, rows in zip(names, count, strict=True):
-        text = f"subject {str(name)!r} is on both sides ({rows} tested rows)"
-        findings.append(
-            Finding(
-                "subject on both sides", str(name), str(name), int(rows), None, text
-            )
-        )
+    mine, theirs = ({str(n) for n in np.unique(side)} for side in (train, test))
+    checked.append(
+        f"names of {len(mine)} training and {len(theirs)} tested subjects, however "
+        "they are spelt"
+    )
+    otherwise = respelt(mine, theirs)
+    names, count = np.unique(test, return_counts=True)
+    for name, rows in zip(map(str, names), map(int, count), strict=True):
+        known = name if name in mine else otherwise.get(name)
+        if known is None:
+            continue
+        spelt = "" if known == name else f", spelt {known!r} among those trained on"
+        text = f"subject {name!r} is on both sides ({rows} tested rows{spelt})"
+        findings.append(Finding("subject on both sides", known, name, rows, None, text))
 
 
 def _groups(
@@ -284,6 +352,10 @@ def _groups(
 ) -> None:
     if groups is None:
         return
+    _listed(groups, "groups")
+    groups = list(groups)
+    for group in groups:
+        _listed(group, "a group among groups")
     together = merged(groups)
     checked.append(f"{len(together)} groups of people who stay together")
     mine = {str(n) for n in np.unique(train)}
@@ -306,11 +378,13 @@ def _groups(
 def _labels(
     test: Names, labelled: Iterable[str], findings: list[Finding], checked: list[str]
 ) -> None:
+    _listed(labelled, "labelled")
     known = {str(name) for name in labelled}
     if not known:
         return
     checked.append(f"{len(known)} labelled subjects of an adaptation")
     names, count = np.unique(test, return_counts=True)
+    known |= respelt(known, [str(name) for name in names]).keys()
     for name, rows, print_ in zip(names, count, fingerprints(names), strict=True):
         if str(name) in known or print_ in known:
             text = f"subject {str(name)!r} gave labels and is tested ({rows} rows)"
@@ -330,6 +404,7 @@ def _segments(
     *,
     findings: list[Finding],
     checked: list[str],
+    undecided: list[str],
     what: str,
     shifts: int = 2,
 ) -> None:
@@ -339,13 +414,29 @@ def _segments(
         f"shifted by up to {shifts} samples, with noise"
     )
     first, second = (np.asarray(x, dtype=np.float64) for x in (train, test))
+    if first.shape[1] < LEAST:
+        undecided.append(
+            f"{what}: rows have {first.shape[1]} samples, fewer than {LEAST}; no "
+            "copies were looked for."
+        )
+        return
+    left_out = [int((~comparable(x)).sum()) for x in (first, second)]
+    if any(left_out):
+        undecided.append(
+            f"{what}: {left_out[0]} training and {left_out[1]} tested rows lack "
+            "samples or do not vary; no copies of them were looked for."
+        )
     copies = find_copies(first, second, subject=mine, shifts=shifts)
     one, other = mine[copies.one].astype(np.str_), theirs[copies.other].astype(np.str_)
     pairs = np.stack([one, other], axis=1)
     if not len(pairs):
         return
     names, code = np.unique(pairs, axis=0, return_inverse=True)
-    told = {(f.train, f.test) for f in findings if f.kind == "same segments"}
+    told = {
+        (f.train, f.test)
+        for f in findings
+        if f.kind in ("same segments", "subject on both sides")
+    }
     for i, (here, there) in enumerate(names):
         rows = np.flatnonzero(code.reshape(-1) == i)
         if here == there or (str(here), str(there)) in told:
@@ -383,6 +474,8 @@ def _recordings(
             reference_type="none",
             calibration="none",
             truth={},
+            waves={},
+            features={},
         )
         known = beats.reference if beats.reference is not None else None
         sides.append((bare, known))
@@ -396,7 +489,7 @@ def _recordings(
         what += f" (the first {_FIRST} beats of everybody)"
     checked.append(what)
     told = {(f.train, f.test) for f in findings}
-    for pair in find_duplicates(every).pairs:
+    for pair in find_duplicates(every, across=sides[0][0].subjects.tolist()).pairs:
         ends = sorted((pair.one, pair.other))
         if [end[0] for end in ends] != ["a", "b"]:
             continue
@@ -421,26 +514,54 @@ def _some(subject: Names) -> np.ndarray:
     return np.sort(order[rank < _FIRST])
 
 
-def _tables(train: Beats, test: Beats) -> list[tuple[Rows, Rows]]:
+def _tables(train: Beats, test: Beats) -> list[Table]:
     """Return what a transform of beats may have been fitted on."""
     sides = [(train, test)]
     if not (train.accepted.all() and test.accepted.all()):
         sides.append((train.take(train.accepted), test.take(test.accepted)))
     found = []
     for first, second in sides:
+        labels = _labels_of(first, second)
         mine, theirs = _views(first), _views(second)
+        both = sorted(first.features.keys() & second.features.keys())
+        if both:
+            mine["features"] = _features(first, both)
+            theirs["features"] = _features(second, both)
         found += [
-            (_finite(mine[name]), _finite(theirs[name]))
+            Table(mine[name], theirs[name], labels)
             for name in mine
             if name in theirs and mine[name].shape[1] == theirs[name].shape[1]
         ]
-    both = sorted(train.features.keys() & test.features.keys())
-    if both:
-        found += [
-            (_finite(_features(first, both)), _finite(_features(second, both)))
-            for first, second in sides
-        ]
     return found
+
+
+def _labels_of(train: Beats, test: Beats) -> tuple[Labels, ...]:
+    """Return SBP, DBP and MAP of the references."""
+    if train.reference is None or test.reference is None:
+        return ()
+    both = [np.asarray(x, np.float64) for x in (train.reference, test.reference)]
+    return (
+        (both[0].max(axis=1), both[1].max(axis=1)),
+        (both[0].min(axis=1), both[1].min(axis=1)),
+        (both[0].mean(axis=1), both[1].mean(axis=1)),
+    )
+
+
+def _answered(rows: Callable[[Beats], Rows], train: Beats, test: Beats) -> Table:
+    if not callable(rows):
+        msg = f"rows is {rows!r:.80}; wanted a function of beats that returns rows."
+        raise ProtocolError(msg)
+    first, second = (
+        np.asarray(rows(beats), dtype=np.float64) for beats in (train, test)
+    )
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+        msg = (
+            f"rows= answers arrays {first.shape} and {second.shape}; wanted "
+            "(row, column) with the same columns."
+        )
+        raise ShapeError(msg)
+    whole = (len(first), len(second)) == (len(train), len(test))
+    return Table(first, second, _labels_of(train, test) if whole else ())
 
 
 def _views(beats: Beats) -> dict[str, Rows]:
@@ -467,18 +588,14 @@ def _features(beats: Beats, names: list[str]) -> Rows:
     return np.column_stack([beats.features[name] for name in names])
 
 
-def _finite(x: Rows) -> Rows:
-    table = np.asarray(x, dtype=np.float64)
-    return table[np.isfinite(table).all(axis=1)]
-
-
 def _transforms(
     transforms: Sequence[Any] | Mapping[str, Any],
-    tables: list[tuple[Rows, Rows]],
+    tables: list[Table],
     findings: list[Finding],
     checked: list[str],
     undecided: list[str],
 ) -> None:
+    _listed(transforms, "transforms")
     named: Collection[tuple[str, Any]] = (
         list(transforms.items())
         if isinstance(transforms, Mapping)
@@ -488,7 +605,11 @@ def _transforms(
         checked.append(f"{len(named)} transforms, by their numbers")
     for name, transform in named:
         numbers_of(transform)
-        answers = {_fitted(transform, *table) for table in tables}
+        answers = set()
+        for table in tables:
+            answers.add(told_by(transform, table))
+            if "train" in answers:
+                break
         if "train" in answers:
             continue
         outside = answers & {"train and test", "test"}
@@ -500,17 +621,10 @@ def _transforms(
             continue
         which = "training and tested" if "train and test" in outside else "tested"
         text = f"{name} was fitted on {which} rows: it has exactly their numbers"
-        rows = max(len(test) for _, test in tables)
+        rows = max(len(table.test) for table in tables)
         findings.append(
             Finding("transform fitted outside the fold", name, "", rows, None, text)
         )
-
-
-def _fitted(transform: Any, train: Rows, test: Rows) -> str:
-    try:
-        return fitted_on(transform, train, test)
-    except (ValueError, TypeError, np.linalg.LinAlgError):
-        return "unknown"  # these rows have not its number of columns
 
 
 def _name(transform: Any, place: int) -> str:

@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 
 from capnet.evaluation.protocols.comparison import Comparison, within
+from capnet.evaluation.protocols.standard import Standard
 from capnet.metrics.agreement import fraction_within
 from capnet.metrics.error import Predicted, Reference, mae
-from capnet.metrics.pair import check_pair, check_rows
 from capnet.metrics.per_subject import Subjects
 
 __all__ = ["BHS_SHARES", "IEEE_GRADES", "Bhs", "Ieee1708"]
@@ -31,30 +31,17 @@ BHS_SHARES: Final = {
 
 
 @dataclass(frozen=True)
-class Ieee1708:
-    """Grades of IEEE 1708 (2014, 2019) by the mean absolute difference (MAD)."""
+class Ieee1708(Standard):
+    """Grades of IEEE 1708 (2014, 2019) by the mean absolute difference of readings."""
 
-    def compare(
+    def _compare(
         self,
         predicted: Predicted,
         reference: Reference,
         subject: Subjects,
-        *,
-        quantity: str = "sbp",
+        quantity: str,
     ) -> Comparison:
-        """Grade the mean absolute difference of all readings.
-
-        Args:
-            predicted: What a method says, mmHg. Shape (beat,).
-            reference: What is true, mmHg. Shape (beat,).
-            subject: Who each reading belongs to. Shape (beat,).
-            quantity: Which pressure; printed.
-
-        Raises:
-            ShapeError: If the arrays do not fit, are empty or hold NaN.
-        """
         found = mae(predicted, reference)
-        check_rows(predicted, subject, name="subject")
         name = "MAD (mmHg)"
         fits = [grade for grade, most in IEEE_GRADES.items() if within(found, most)]
         return Comparison(
@@ -71,33 +58,20 @@ class Ieee1708:
 
 
 @dataclass(frozen=True)
-class Bhs:
+class Bhs(Standard):
     """Grades of the British Hypertension Society (O'Brien et al. 1993).
 
-    A grade wants all three of its shares (J Hypertens 11 Suppl 2:S43).
+    A grade wants all three of its shares of readings within 5, 10 and 15 mmHg
+    (J Hypertens 11 Suppl 2:S43).
     """
 
-    def compare(
+    def _compare(
         self,
         predicted: Predicted,
         reference: Reference,
         subject: Subjects,
-        *,
-        quantity: str = "sbp",
+        quantity: str,
     ) -> Comparison:
-        """Grade the shares of readings within 5, 10 and 15 mmHg.
-
-        Args:
-            predicted: What a method says, mmHg. Shape (beat,).
-            reference: What is true, mmHg. Shape (beat,).
-            subject: Who each reading belongs to. Shape (beat,).
-            quantity: Which pressure; printed.
-
-        Raises:
-            ShapeError: If the arrays do not fit, are empty or hold NaN.
-        """
-        check_pair(predicted, reference)
-        check_rows(predicted, subject, name="subject")
         shares = [
             100.0 * fraction_within(predicted, reference, limit=limit)
             for limit in BHS_LIMITS

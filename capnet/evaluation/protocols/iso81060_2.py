@@ -13,6 +13,7 @@ from jaxtyping import Float
 from capnet.errors import ConfigError, ShapeError
 from capnet.evaluation.protocols.aami import AAMI_BIAS, AAMI_SD, AAMI_SUBJECTS
 from capnet.evaluation.protocols.comparison import Comparison, within
+from capnet.evaluation.protocols.standard import Standard
 from capnet.metrics.error import Predicted, Reference
 from capnet.metrics.pair import check_pair, check_rows, difference
 from capnet.metrics.per_subject import Subjects, per_subject
@@ -71,8 +72,12 @@ def _spread(errors: np.ndarray) -> float | None:
 
 
 @dataclass(frozen=True)
-class Iso81060Part2:
+class Iso81060Part2(Standard):
     """The two criteria of AAMI/ISO 81060-2.
+
+    Criterion 1: bias and SD of all readings against 5 and 8 mmHg. Criterion 2: SD of
+    the subjects' mean errors against `largest_sd` of the bias of all readings (that of
+    5 mmHg where the bias is larger, which is outside anyway).
 
     Attributes:
         criterion: 1 pools all readings; 2 takes the mean error of each subject.
@@ -85,31 +90,14 @@ class Iso81060Part2:
             msg = f"criterion is {self.criterion!r}; ISO 81060-2 has 1 and 2."
             raise ConfigError(msg)
 
-    def compare(
+    def _compare(
         self,
         predicted: Predicted,
         reference: Reference,
         subject: Subjects,
-        *,
-        quantity: str = "sbp",
+        quantity: str,
     ) -> Comparison:
-        """Put bias and SD beside the limits.
-
-        Criterion 1: bias and SD of all readings against 5 and 8 mmHg. Criterion 2: SD
-        of the subjects' mean errors against `largest_sd` of the bias of all readings
-        (that of 5 mmHg where the bias is larger, which is outside anyway).
-
-        Args:
-            predicted: What a method says, mmHg. Shape (beat,).
-            reference: What is true, mmHg. Shape (beat,).
-            subject: Who each reading belongs to. Shape (beat,).
-            quantity: Which pressure; printed.
-
-        Raises:
-            ShapeError: If the arrays do not fit, are empty or hold NaN.
-        """
         error = difference(predicted, reference)
-        check_rows(predicted, subject, name="subject")
         means = per_subject(error, subject)
         bias = float(error.mean())
         if self.criterion == 1:

@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 
 from capnet.evaluation.protocols.comparison import Comparison, within
+from capnet.evaluation.protocols.standard import Standard
 from capnet.metrics.error import Predicted, Reference
-from capnet.metrics.pair import check_rows, difference
+from capnet.metrics.pair import difference
 from capnet.metrics.per_subject import Subjects
 from capnet.metrics.repeated import limits_of_agreement_repeated
 
@@ -50,38 +51,25 @@ def effective_n(counts: np.ndarray, between: float, within: float) -> float:
 
 
 @dataclass(frozen=True)
-class Iso81060Part3:
+class Iso81060Part3(Standard):
     """Bias, SD corrected for repeated readings, and effective number of readings.
+
+    They are put beside 6 mmHg, 10 mmHg and 278. Where nobody was measured twice there
+    is nothing to correct, and the readings count as they are.
 
     All three limits are second-hand. The correction is that of Bland & Altman (1999,
     section 5.3; 2007) and the effective number is `effective_n`; the standard's own
     formulas were not read.
     """
 
-    def compare(
+    def _compare(
         self,
         predicted: Predicted,
         reference: Reference,
         subject: Subjects,
-        *,
-        quantity: str = "sbp",
+        quantity: str,
     ) -> Comparison:
-        """Put them beside 6 mmHg, 10 mmHg and 278.
-
-        Where nobody was measured twice there is nothing to correct, and the readings
-        count as they are.
-
-        Args:
-            predicted: What a method says, mmHg. Shape (beat,).
-            reference: What is true, mmHg. Shape (beat,).
-            subject: Who each reading belongs to. Shape (beat,).
-            quantity: Which pressure; printed.
-
-        Raises:
-            ShapeError: If the arrays do not fit, are empty or hold NaN.
-        """
         error = difference(predicted, reference)
-        check_rows(predicted, subject, name="subject")
         _, counts = np.unique(subject, return_counts=True)
         bias = float(error.mean())
         names = ("bias (mmHg)", "corrected SD (mmHg)", "effective N")

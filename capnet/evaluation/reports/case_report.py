@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from capnet.evaluation.cases import Case, CaseNumber
-from capnet.evaluation.centiles import SOURCE
-from capnet.evaluation.changes import FORMULA, Change
+from capnet.evaluation.cases.case import Case, CaseNumber
+from capnet.evaluation.cases.centiles import SOURCE
+from capnet.evaluation.cases.changes import FORMULA, Change
 from capnet.evaluation.reports.content import FigureBlock, Report, Section, TableBlock
 from capnet.evaluation.reports.drawing import (
     BLUE,
@@ -319,7 +319,10 @@ def _verdict(case: Case) -> tuple[str, ...]:
             f"Centile of central {c.quantity.upper()} by age and sex: {c.text}."
         )
     limits = " by the limits stated below" if case.recalibration.due is False else ""
-    lines.append(f"A new calibrating reading is {case.recalibration.text}{limits}.")
+    asked = "A new calibrating reading is"
+    if case.recalibration.due is None:
+        asked = "Whether a new calibrating reading is due is"
+    lines.append(f"{asked} {case.recalibration.text}{limits}.")
     return tuple(lines)
 
 

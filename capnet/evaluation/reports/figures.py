@@ -165,7 +165,7 @@ def bland_altman_figure(prediction: Prediction, reference: Beats | Truth) -> byt
     if np.ptp(middle) > 0:
         slope = f", slope {signed(proportional_bias(said, true))} mmHg/mmHg"
     where = _ground(reference.calibration, reference.reference_type)
-    title = f"{_drawn(prediction)}, n = {len(true)} subjects{slope}\n{where}"
+    title = f"{_drawn(prediction)}\nn = {len(true)} subjects{slope}\n{where}"
     ax.set_title(title, fontsize=10)
     ax.set_xlabel("mean of predicted and true central SBP (mmHg)", fontsize=9)
     ax.set_ylabel("predicted - true central SBP (mmHg)", fontsize=9)

@@ -31,7 +31,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """
     p = np.asarray(p_values, dtype=np.float64)
     if not ((p >= 0) & (p <= 1)).all():
-        msg = f"p-values are {list(p_values)}; wanted numbers from 0 to 1."
+        msg = f"p-values are {p.tolist()}; wanted numbers from 0 to 1."
         raise ConfigError(msg)
     order = np.argsort(p, kind="stable")
     stepped = p[order] * np.arange(len(p), 0, -1)

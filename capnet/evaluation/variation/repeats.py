@@ -33,6 +33,7 @@ from capnet.evaluation.statistics.bootstrap import (
     critical_t,
 )
 from capnet.evaluation.statistics.holm import holm
+from capnet.types import Calibration, ReferenceType
 
 __all__ = ["Repeated", "Repeats", "repeats"]
 
@@ -102,19 +103,31 @@ class Repeats:
         metric: Which statistic.
         count: Repeats.
         rows: Methods that are in every repeat, then differences.
+        reference_type: What kind of truth, in every repeat.
+        calibration: Where the mmHg come from, in every repeat.
     """
 
     metric: str
     count: int
     rows: tuple[Repeated, ...]
+    reference_type: ReferenceType
+    calibration: Calibration
 
     def to_dict(self) -> dict[str, object]:
         """Return everything, ready for strict JSON (no NaN)."""
-        rows = [r.to_dict() for r in self.rows]
-        return {"metric": self.metric, "count": self.count, "rows": rows}
+        return {
+            "metric": self.metric,
+            "count": self.count,
+            "reference_type": self.reference_type,
+            "calibration": self.calibration,
+            "rows": [r.to_dict() for r in self.rows],
+        }
 
     def __str__(self) -> str:
-        lines = [f"{self.metric}, {self.count} repeats"]
+        lines = [
+            f"{self.metric}, {self.count} repeats, reference {self.reference_type}, "
+            f"calibration {self.calibration}"
+        ]
         for r in self.rows:
             against = "" if r.against is None else f" - {r.against[0]}"
             spread = "" if r.spread is None else f", SD over repeats {r.spread:.2f}"
@@ -172,7 +185,13 @@ def repeats(
         d if d.p_value is None else replace(d, p_holm=next(corrected))
         for d in differences
     ]
-    return Repeats(metric, len(evaluations), (*rows.values(), *differences))
+    return Repeats(
+        metric=metric,
+        count=len(evaluations),
+        rows=(*rows.values(), *differences),
+        reference_type=evaluations[0].reference_type,
+        calibration=evaluations[0].calibration,
+    )
 
 
 def _check_same(evaluations: Sequence[Evaluation]) -> None:

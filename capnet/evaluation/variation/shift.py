@@ -113,7 +113,10 @@ class ShiftTable:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.metric} at home and away, calibration {self.calibration}"]
+        lines = [
+            f"{self.metric} at home (reference {self.home_reference}) and away "
+            f"(reference {self.away_reference}), calibration {self.calibration}"
+        ]
         for r in self.rows:
             home, away = ("none" if v is None else f"{v:.2f}" for v in (r.home, r.away))
             lines.append(f"{r.method[0]} (k = {r.method[1]}): {home} -> {away}")
@@ -146,8 +149,9 @@ def shift_table(
     both = np.intersect1d(home.reference.subjects, away.reference.subjects)
     if len(both):
         msg = (
-            f"{len(both)} subjects are at home and away, the first {both[0]!r}; wanted "
-            "different people (a record seen twice is a paired question)."
+            f"{len(both)} subjects are at home and away, the first "
+            f"{str(both[0])!r}; wanted different people (a record seen twice is a "
+            "paired question)."
         )
         raise ProtocolError(msg)
     there = {s.key for s in home.scores}

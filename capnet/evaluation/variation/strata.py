@@ -14,6 +14,7 @@ from capnet.evaluation.evaluate import Evaluation, MethodKey
 from capnet.evaluation.functionals import check_metric, estimate
 from capnet.evaluation.statistics.bootstrap import SURE_SUBJECTS, Interval
 from capnet.evaluation.truth import Truth
+from capnet.types import Calibration, ReferenceType
 
 __all__ = ["SOURCES", "UNKNOWN", "Stratum", "strata"]
 
@@ -54,6 +55,8 @@ class Stratum:
         beats: Of the group, scored.
         value: The statistic of the group; None where it is not defined.
         interval: 95 % over the subjects of the group; None with too few.
+        reference_type: What kind of truth.
+        calibration: Where the mmHg come from.
     """
 
     variable: str
@@ -64,6 +67,8 @@ class Stratum:
     beats: int
     value: float | None
     interval: Interval | None
+    reference_type: ReferenceType
+    calibration: Calibration
 
     @property
     def few(self) -> bool:
@@ -95,12 +100,18 @@ class Stratum:
             "interval": None if self.interval is None else list(self.interval),
             "few_subjects": self.few,
             "note": self.note,
+            "reference_type": self.reference_type,
+            "calibration": self.calibration,
         }
 
     def __str__(self) -> str:
         value = "none" if self.value is None else f"{self.value:.2f}"
         note = f" ({self.note})" if self.note else ""
-        return f"{self.variable}, {self.group}: {self.metric} {value}{note}"
+        return (
+            f"{self.variable}, {self.group}: {self.metric} {value}, n = "
+            f"{self.subjects} subjects, reference {self.reference_type}, calibration "
+            f"{self.calibration}{note}"
+        )
 
 
 def strata(
@@ -147,6 +158,8 @@ def strata(
                     beats=int(beats[mine].sum()),
                     value=None if e is None else e.value,
                     interval=None if e is None else e.interval,
+                    reference_type=evaluation.reference_type,
+                    calibration=evaluation.calibration,
                 )
             )
     return tuple(found)

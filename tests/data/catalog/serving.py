@@ -148,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
     def drip(self, content):
         """Send a byte at a time, for ever as far as anybody waits."""
         with suppress(OSError):
-            for byte in content * 1000:
+            for byte in content * 100_000:
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
                 if self.server.go_on.wait(0.01):

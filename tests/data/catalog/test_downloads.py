@@ -144,7 +144,7 @@ def test_a_server_that_sends_a_byte_at_a_time_is_left(server, tmp_path, how):
     begun = time.monotonic()
     with pytest.raises(RecordError, match=r"kB a second come|no answer within"):
         fetch(server, how, tmp_path, timeout=0.2, retries=1)
-    assert time.monotonic() - begun < 10.0
+    assert time.monotonic() - begun < 60.0
 
 
 def test_more_than_the_disk_holds_is_not_begun(server, tmp_path):
@@ -289,7 +289,7 @@ def test_killed_in_the_middle_it_goes_on(server, tmp_path):
     )
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     try:
-        assert server.halted.wait(30)
+        assert server.halted.wait(120)
         part = tmp_path / ".a.bin.parts" / "part"
         while not (part.exists() and part.stat().st_size):
             server.go_on.wait(0.02)

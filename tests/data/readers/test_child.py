@@ -15,6 +15,7 @@ from capnet.data.readers.child import Child, Limits
 from capnet.errors import MissingExtraError, RecordError, UnitError
 from tests.fakes import foreign
 
+ROOT = Path(__file__).resolve().parents[3]
 NAMES = (
     *("echo", "crash", "leave", "hang", "spin", "swell", "much", "words"),
     *("stumble", "refuse", "no_unit", "lack", "write"),
@@ -32,7 +33,7 @@ def child():
     made.close()
 
 
-def ask(child, name, *arguments, memory=50_000_000, seconds=5.0):
+def ask(child, name, *arguments, memory=50_000_000, seconds=60.0):
     limits = Limits(memory, seconds)
     return child.call(named(name), *arguments, where="x.edf", limits=limits)
 
@@ -134,6 +135,7 @@ print(json.dumps([first, other, ask()["process"]]))
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
+        cwd=ROOT,
         capture_output=True,
         check=True,
         text=True,
@@ -154,7 +156,7 @@ print(facts["process"], flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=False
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False
     )
     state = f"/proc/{int(done.stdout)}/stat"
 
@@ -165,7 +167,7 @@ os.kill(os.getpid(), signal.SIGKILL)
         except OSError:
             return False
 
-    end = time.monotonic() + 5.0
+    end = time.monotonic() + 60.0
     while alive() and time.monotonic() < end:
         time.sleep(0.02)
     assert not alive()

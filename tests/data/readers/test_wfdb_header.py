@@ -130,7 +130,7 @@ def test_a_hundred_thousand_signals_of_one_name_are_refused_at_once():
 
 @pytest.mark.parametrize("word", ["<age>", "sex"])
 def test_a_comment_of_blanks_is_searched_once(word):
-    begun = time.perf_counter()
+    begun = time.process_time()
     header = parse(comments=f"# {word}" + "\t" * 500_000 + "x\n")
-    assert time.perf_counter() - begun < 2.0
+    assert time.process_time() - begun < 10.0  # hours, if from each blank anew
     assert (header.age, header.male) == (None, None)

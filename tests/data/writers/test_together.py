@@ -17,6 +17,8 @@ from capnet.data.writers.together import replacing_together
 from capnet.errors import RecordError, StorageError
 from capnet.records import Annotations, Record, Signal
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 def write(folder, content):
     paths = [folder / name for name in ("a.dat", "b.dat", "a.hea")]
@@ -146,7 +148,7 @@ def test_a_writer_that_is_killed_leaves_the_old_record_or_the_new(tmp_path, suff
     for folder in folders:
         write_record(record(0.5), folder / name)
     command = [sys.executable, "-c", KILLED, name, *map(str, folders)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     killed = [int(status) == 9 for status in done.stdout.split()]
     seen = []
     for folder in folders[: len(killed)]:

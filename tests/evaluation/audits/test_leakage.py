@@ -4,11 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler, TargetEncoder
 
 from capnet.data.splits import fingerprints
-from capnet.errors import ProtocolError, ShapeError
+from capnet.errors import ConfigError, ProtocolError, ShapeError
 from capnet.evaluation.audits.leakage import audit_leakage, audit_rows
 from capnet.evaluation.reports.leakage_section import leakage_section
 from capnet.records import Beats
@@ -210,3 +214,117 @@ def test_virtual_neighbours_are_no_copies(shared_data, site):
     names = np.array([f"p{i}" for i in range(len(beats))])
     found = audit_rows(beats[one], beats[other], names[one], names[other])
     assert found.clean
+
+
+def test_copies_with_noise_like_that_of_the_sensor_are_found():
+    """Nothing but their own fine structure tells them."""
+    rng = np.random.default_rng(8)
+    x, y = segments(120, 10, time=64), segments(60, 11, time=64)
+    x, y = (w + 0.2 * rng.standard_normal(w.shape) for w in (x, y))
+    y[:20] = 1.7 * (x[:20] + 0.2 * rng.standard_normal((20, 64))) + 5.0
+    names = np.array([f"p{i}" for i in range(180)])
+    found = audit_rows(x, y, names[:120], names[120:])
+    assert {(f.train, f.test) for f in found.findings} == {
+        (f"p{i}", f"p{120 + i}") for i in range(20)
+    }
+
+
+@pytest.mark.parametrize(
+    ("mine", "other"),
+    [
+        ("p1", "P1 "),
+        ("p1", "p\u00a01"),
+        ("1", "1.0"),
+        ("1", "01"),
+        ("p7", "P007"),
+        (" \u00e9", "e\u0301"),
+    ],
+)
+def test_one_subject_in_two_spellings_is_found(mine, other):
+    x, y = segments(4, 0), segments(3, 1)
+    train = np.array([mine, "a", "b", "c"])
+    found = audit_rows(x, y, train, np.array(["d", other, "e"]))
+    assert [(f.kind, f.train, f.test) for f in found.findings] == [
+        ("subject on both sides", mine, other)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (["a", "A"], ["b", "B"]),
+        (["a", "A"], ["b", "a "]),
+        (["1.05", "2"], ["1.5", "3"]),
+        (["p1", "p01"], ["p001", "q"]),
+    ],
+)
+def test_spellings_that_tell_people_apart_are_left_alone(train, test):
+    x, y = segments(2, 0), segments(2, 1)
+    found = audit_rows(x, y, np.array(train), np.array(test))
+    assert [f.test for f in found.findings] == [n for n in test if n.strip() in train]
+
+
+LEARNERS = {
+    "imputer": lambda x, y: SimpleImputer().fit(x),
+    "neighbours": lambda x, y: KNNImputer().fit(x),
+    "imputed_axes": lambda x, y: make_pipeline(SimpleImputer(), PCA(2)).fit(x),
+    "means": lambda x, y: (np.nanmean(x, axis=0), np.nanstd(x, axis=0)),
+    "union": lambda x, y: FeatureUnion([("s", StandardScaler())]).fit(x),
+    "columns": lambda x, y: ColumnTransformer([("s", MinMaxScaler(), [0, 2])]).fit(x),
+    "selected": lambda x, y: make_pipeline(
+        SimpleImputer(), SelectKBest(f_regression, k=2)
+    ).fit(x, y),
+    "encoder": lambda x, y: TargetEncoder(target_type="continuous").fit(x, y),
+}
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_whatever_learns_from_gaps_or_labels_tells_whose(learner):
+    rng = np.random.default_rng(5)
+    x, y = segments(60, 0, time=24).round(-1), segments(30, 1, time=24).round(-1)
+    for rows in (x, y):
+        rows[rng.random(rows.shape) < 0.02] = np.nan
+    mine, theirs = rng.normal(120, 10, 60), rng.normal(120, 10, 30)
+    names = np.array([f"p{i}" for i in range(90)])
+    everything = np.concatenate([x, y]), np.concatenate([mine, theirs])
+    told = [
+        audit_rows(
+            *(x, y, names[:60], names[60:]),
+            transforms=[LEARNERS[learner](*seen)],
+            targets=(mine, theirs),
+        )
+        for seen in ((x, mine), everything, (y, theirs))
+    ]
+    kinds = [[f.kind for f in audit.findings] for audit in told]
+    outside = "transform fitted outside the fold"
+    assert kinds == [[], [outside], [outside]]
+    assert not any("neither" in said for audit in told for said in audit.undecided)
+
+
+def test_rows_that_were_not_compared_are_counted():
+    names = np.array([f"p{i}" for i in range(20)])
+    x = segments(20, 0)
+    x[3, 5], x[12] = np.nan, 7.0
+    told = audit_rows(x[:10], x[10:], names[:10], names[10:])
+    assert "1 training and 1 tested rows lack samples" in told.undecided[0]
+    short = audit_rows(x[:10, 10:20], x[10:, 10:20], names[:10], names[10:])
+    assert "fewer than 16" in short.undecided[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"train_x": np.array([["a", "b"]])}, ShapeError, "wanted real numbers"),
+        ({"train_x": np.ones(30)}, ShapeError, r"wanted \(row, time\)"),
+        ({"train_subject": np.array(["a", " "])}, ProtocolError, "row 1 has the subj"),
+        ({"test_subject": np.array([1.0, np.nan])}, ProtocolError, "wanted a name"),
+        ({"shifts": -1}, ConfigError, "shifts = -1"),
+        ({"targets": (np.ones(2), np.ones(3))}, ShapeError, "wanted two arrays"),
+    ],
+)
+def test_what_cannot_be_audited_is_refused(change, error, message):
+    x, names = segments(4, 0, time=30), np.array(["a", "b", "c", "d"])
+    given = {"train_x": x[:2], "test_x": x[2:]}
+    given |= {"train_subject": names[:2], "test_subject": names[2:]}
+    with pytest.raises(error, match=message):
+        audit_rows(**(given | change))

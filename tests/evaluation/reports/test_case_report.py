@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from capnet.evaluation.cases import case_of
+from capnet.evaluation.cases.case_of import case_of
 from capnet.evaluation.reports.case_report import case_report, case_waves_figure
 from capnet.evaluation.reports.report import render_report, write_report
 from capnet.prediction import DISCLAIMER
@@ -49,6 +49,13 @@ def test_the_page_has_every_part(found):
         "no diagnosis",
     ):
         assert part in text, part
+
+
+def test_a_reading_of_unknown_age_is_neither_due_nor_not():
+    beats = make_beats([25] * 8)
+    beats = beats.replace(time=np.full(len(beats), np.nan))
+    report = case_report(case_of(waves(beats, "net"), beats, "v003"), {})
+    assert "Whether a new calibrating reading is due is not known" in report.verdict[-1]
 
 
 def test_the_page_makes_no_diagnosis(found):

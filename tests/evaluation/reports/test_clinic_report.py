@@ -11,6 +11,8 @@ from capnet.evaluation.reports import clinic_report as module
 from capnet.evaluation.reports.clinic_report import ClinicNotes, with_clinic
 from tests.evaluation.conftest import make_beats, numbers, waves, with_controls
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 NOTES = ClinicNotes(
     name="here",
     virtual=True,

@@ -143,7 +143,7 @@ def test_ten_curves_at_most(beats):
     rows = [
         waves(beats, f"m{i}", role="floor", error=i, k=k).replace(family="")
         for i in range(30)
-        for k in range(12)
+        for k in (range(12) if i == 0 else (0, 11))
     ]
     e = evaluate(rows, beats, resamples=100)
     width, height = FigureBlock(draw.k_curve_figure(e), "c", "a").size

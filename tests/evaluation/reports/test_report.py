@@ -52,7 +52,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def benchmark(predictions, beats, evaluation) -> Report:
     cuff = [p.replace(calibration="cuff SBP/DBP") for p in predictions]
     noisy = beats.replace(calibration="cuff SBP/DBP")
@@ -60,7 +60,7 @@ def benchmark(predictions, beats, evaluation) -> Report:
     return benchmark_report({"exact": evaluation, "cuff SBP/DBP": other}, PROVENANCE)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def real(record, real_beats, real_predictions) -> Report:
     return record_report(
         record,
@@ -111,6 +111,7 @@ def test_never_nan_or_none(kind, request):
     assert not re.search(r"\b(nan|NaN|None|inf)\b", text)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_silent_method_prints_dashes(predictions, beats):
     silent = refuse(waves(beats, "silent"), np.ones(len(beats), dtype=bool))
     scored = evaluate([silent, *predictions], beats, resamples=100)
@@ -228,6 +229,7 @@ def _judged(beats, *rows):
     return benchmark_report({"exact": evaluate(rows, beats, resamples=100)}, {})
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_first_line_is_the_answer(beats):
     for error, spread, words in (
         (9.0, 0.5, "the deep row is worse than the best floor with no more labels"),
@@ -242,6 +244,7 @@ def test_the_first_line_is_the_answer(beats):
     assert "there is no deep row" in _judged(beats).verdict[0]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_many_k_do_not_bury_the_answer(beats):
     rows = [waves(beats, "net", spread=3.0, k=k) for k in range(12)]
     report = _judged(beats, *rows)
@@ -251,6 +254,7 @@ def test_many_k_do_not_bury_the_answer(beats):
     assert sum(p.startswith("k = ") for p in chapter.paragraphs) == 12
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_control_that_does_as_well_is_told(beats):
     net = waves(beats, "net", spread=3.0)
     off = waves(beats, "net, off", spread=3.0, role="control")
@@ -260,6 +264,7 @@ def test_a_control_that_does_as_well_is_told(beats):
     assert "not shown to be better than its control: net (k = 0)" in verdict
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_what_a_deep_row_does_not_say_is_told(beats):
     report = _judged(beats, waves(beats, "net", k=5))
     (part,) = [s for s in report.walk() if s.title == "Floors and controls"]

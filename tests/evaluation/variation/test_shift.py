@@ -60,6 +60,7 @@ def test_kinds_of_truth_are_told_and_few_people_too():
     away = evaluate([numbers(beats, "arm")], truth, resamples=100)
     found = shift_table(clinic("h"), away)
     assert "simulated at home and catheter away" in found.note
+    assert "(reference simulated) and away (reference catheter)" in str(found)
     assert found.rows[0].few
     told = found.to_dict()
     assert json.loads(json.dumps(told, allow_nan=False)) == told
@@ -70,7 +71,7 @@ def test_kinds_of_truth_are_told_and_few_people_too():
 
 def test_refusals():
     home = clinic("h")
-    with pytest.raises(ProtocolError, match="40 subjects are at home and away"):
+    with pytest.raises(ProtocolError, match=r"40 subjects .* the first '\w+';"):
         shift_table(home, home)
     with pytest.raises(ProtocolError, match="that of the calibrations"):
         shift_table(home, clinic("a", calibration="cuff SBP/DBP"))

@@ -34,6 +34,16 @@ def found(people) -> tuple[Stratum, ...]:
     return strata(evaluate(rows, people, resamples=100), "GTF")
 
 
+def test_each_line_says_of_whom_and_by_what_truth(found):
+    for group in found:
+        words = f"n = {group.subjects} subjects, reference simulated, calibration exact"
+        assert words in str(group)
+        assert (group.to_dict()["reference_type"], group.calibration) == (
+            "simulated",
+            "exact",
+        )
+
+
 def test_each_variable_holds_every_subject_once(found):
     variables = {s.variable for s in found}
     assert variables == {

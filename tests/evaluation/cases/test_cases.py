@@ -8,7 +8,8 @@ import pytest
 
 from capnet.errors import ProtocolError
 from capnet.evaluation import cases, evaluate
-from capnet.evaluation.cases import case, case_of, shown_row
+from capnet.evaluation.cases.case_of import case, case_of
+from capnet.evaluation.cases.shown import shown_row
 from capnet.evaluation.judgement import judge_evaluation
 from capnet.evaluation.truth import truth_of
 from capnet.prediction import DISCLAIMER
@@ -298,6 +299,7 @@ def test_without_a_truth_the_row_must_be_named():
 def test_a_case_says_what_it_is_not(people, answer):
     found = case_of(answer, people, WHO)
     assert DISCLAIMER in str(found)
+    assert f"reference simulated, calibration {people.calibration}" in str(found)
     assert "No diagnosis" in found.to_dict()["disclaimer"]
     assert cases.__doc__ is not None
     with pytest.raises(ProtocolError, match="'hr' is not known"):

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from capnet.errors import ShapeError
-from capnet.evaluation.centiles import AGES, SOURCE, TABLE, centile
+from capnet.evaluation.cases.centiles import AGES, SOURCE, TABLE, centile
 
 
 @pytest.mark.parametrize(

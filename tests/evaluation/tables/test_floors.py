@@ -7,8 +7,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from capnet.errors import ProtocolError
-from capnet.evaluation.audits.table_floors import table_floors
 from capnet.evaluation.floors import check_floors
+from capnet.evaluation.tables.floors import table_floors
 from capnet.evaluation.truth import truth_of
 from tests.evaluation.conftest import make_beats, numbers
 

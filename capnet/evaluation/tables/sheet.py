@@ -4,49 +4,33 @@ A cell is never guessed: text where a number should be, a decimal comma, an infi
 value or a column of another type is refused with the file, the row and the column.
 """
 
-import csv
-import io
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Float, Int, Shaped
-from pyarrow import csv as arrow_csv
-from pyarrow import parquet
+from jaxtyping import Float, Shaped
 
-from capnet.errors import RecordError, UnitError
-from capnet.units import is_pressure
+from capnet.errors import RecordError
+from capnet.evaluation.tables.columns import Column, Mask, Rows, Words
 
-__all__ = ["Sheet", "open_sheet"]
-
-Numbers = Float[np.ndarray, " row"]
-Whole = Int[np.ndarray, " row"]
-Words = Shaped[np.ndarray, " row"]
-Truths = Bool[np.ndarray, " row"]
+__all__ = ["Sheet"]
 
 _MISSING: Final = pa.array(["", "nan", "na", "n/a", "null", "none"])
 """What stands for a missing value, whatever its case."""
 _YES: Final = pa.array(["true", "1", "1.0", "yes"])
 _NO: Final = pa.array(["false", "0", "0.0", "no"])
+_WORDS: Final = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+)
+"""Kinds of columns that hold text."""
 _DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-_HEAD: Final = 1 << 20
-"""Bytes in which the line of names must end."""
-_DAMAGED: Final = (
-    pa.ArrowException,
-    OSError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    OverflowError,
-    MemoryError,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +95,7 @@ class Sheet:
             )
             raise RecordError(msg)
 
-    def numbers(self, column: str) -> Numbers:
+    def numbers(self, column: str) -> Column:
         """Return a column of numbers, NaN where a cell is blank. Shape (row,).
 
         Raises:
@@ -125,7 +109,7 @@ class Sheet:
             self.refuse(row, column, "the value is infinite; wanted a number", way_out)
         return values
 
-    def whole(self, column: str, *, least: int = 0) -> Whole:
+    def whole(self, column: str, *, least: int = 0) -> Rows:
         """Return a column of whole numbers without blanks. Shape (row,).
 
         Raises:
@@ -153,7 +137,7 @@ class Sheet:
 
     def codes(
         self, column: str, *, blank: bool = False
-    ) -> tuple[Shaped[np.ndarray, " name"], Whole]:
+    ) -> tuple[Shaped[np.ndarray, " name"], Rows]:
         """Return the distinct words of a column, and which of them each row has.
 
         Args:
@@ -171,7 +155,7 @@ class Sheet:
             kind = values.type
         if pa.types.is_integer(kind) or pa.types.is_null(kind):
             values = values.cast(pa.string())
-        elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        elif not any(is_kind(kind) for is_kind in _WORDS):
             msg = (
                 f"{self.name}, column {column!r} has type {kind}; wanted words (or "
                 "whole numbers). Write it as text: a program has made numbers of names."
@@ -197,7 +181,7 @@ class Sheet:
             self.refuse(row, column, found, "Fill it in, or take the row out.")
         return names, code
 
-    def flags(self, column: str) -> Truths:
+    def flags(self, column: str) -> Mask:
         """Return a column of true and false. Shape (row,).
 
         Raises:
@@ -246,7 +230,7 @@ class Sheet:
             raise RecordError(msg) from error
         return answer
 
-    def _typed(self, column: str) -> Numbers:
+    def _typed(self, column: str) -> Column:
         values = self.columns[column]
         kind = values.type
         if pa.types.is_dictionary(kind):
@@ -267,7 +251,7 @@ class Sheet:
         cast = values.cast(pa.float64())
         return np.asarray(cast.to_numpy(), dtype=np.float64)
 
-    def _parsed(self, column: str) -> Numbers:
+    def _parsed(self, column: str) -> Column:
         text = pc.utf8_trim_whitespace(self.columns[column])
         blank = pc.is_in(pc.utf8_lower(text), _MISSING)
         text = pc.if_else(blank, pa.scalar(None, text.type), text)
@@ -293,177 +277,3 @@ class Sheet:
 
 def _infinite(cell: str) -> bool:
     return cell.strip().lstrip("+-").lower() in ("inf", "infinity")
-
-
-def open_sheet(
-    path: str | Path, known: Collection[str], prefixes: tuple[str, ...] = ()
-) -> Sheet:
-    """Open a table; columns that nobody here understands are left out.
-
-    Names of columns are taken without blanks around them and in any case. CSV is
-    UTF-8 (a byte order mark is fine) with commas, decimal points, and any line ends.
-
-    Args:
-        path: A file ``.csv`` or ``.parquet``.
-        known: Names of the columns that are understood.
-        prefixes: Further columns are understood if they begin so.
-
-    Raises:
-        RecordError: If it is missing, empty, damaged, has two columns of one name, a
-            row with more or fewer cells, or is no such table.
-        UnitError: If the name of a column carries a unit (``csbp_kpa``).
-    """
-    path = Path(path)
-    if not path.is_file():
-        msg = f"there is no file {path.name!r} at {path}; wanted a table. Correct it."
-        raise RecordError(msg)
-    kind = path.suffix.lower()
-    if kind not in (".csv", ".parquet"):
-        msg = (
-            f"{path.name} ends in {path.suffix!r}; wanted a table in .csv or .parquet. "
-            "Save it as one of them."
-        )
-        raise RecordError(msg)
-    if path.stat().st_size == 0:
-        msg = f"{path.name} is empty; wanted a line of names and rows below. Fill it."
-        raise RecordError(msg)
-    if kind == ".csv":
-        names = _names(path)
-        wanted = _understood(names, known, prefixes, where=path.name)
-        table = _read_csv(path, names, wanted)
-    else:
-        table, wanted = _read_parquet(path, known, prefixes)
-    if table.num_rows == 0:
-        msg = f"{path.name} has names of columns and no row; wanted one row a beat."
-        raise RecordError(msg)
-    columns = {wanted[name]: table.column(name) for name in table.column_names}
-    return Sheet(path.name, table.num_rows, columns, typed=kind == ".parquet")
-
-
-def _understood(
-    names: list[str], known: Collection[str], prefixes: tuple[str, ...], *, where: str
-) -> dict[str, str]:
-    """Return what the columns are called here, by their name in the file.
-
-    Raises:
-        RecordError: If there is none, or two have one name.
-        UnitError: If a name carries a unit.
-    """
-    plain = [name.strip().casefold() for name in names]
-    found: dict[str, str] = {}
-    for name, bare in zip(names, plain, strict=True):
-        if bare not in known and not bare.startswith(prefixes or ("\0",)):
-            continue
-        if bare in found.values():
-            msg = f"{where} has two columns {bare!r}. Keep the right one."
-            raise RecordError(msg)
-        found[name] = bare
-    for name, bare in zip(names, plain, strict=True):
-        stem, unit = _with_unit(bare)
-        if stem in known and stem not in found.values() and unit:
-            msg = (
-                f"{where}, column {name!r} carries the unit {unit!r}; wanted {stem!r} "
-                "in mmHg. Convert the numbers and rename the column: nothing is "
-                "converted here."
-            )
-            raise UnitError(msg)
-    if not found:
-        told = ", ".join(repr(name[:20]) for name in names[:5])
-        msg = (
-            f"{where}: the first line names no column that is understood ({told} ...); "
-            "wanted names such as subject, beat, csbp. Put a line of names on top."
-        )
-        raise RecordError(msg)
-    return found
-
-
-def _with_unit(bare: str) -> tuple[str, str]:
-    """Split a name such as ``csbp_kpa`` or ``csbp (kPa)``."""
-    parts = [part for part in re.split(r"[\s_()\[\].:/-]+", bare) if part]
-    if len(parts) > 1 and is_pressure(parts[-1]):
-        return "_".join(parts[:-1]), parts[-1]
-    return bare, ""
-
-
-def _names(path: Path) -> list[str]:
-    """Return the names in the first line of a CSV file."""
-    with path.open("rb") as file:
-        start = file.read(_HEAD)
-    if b"\0" in start:
-        msg = (
-            f"{path.name} is not plain text (it has zero bytes); wanted CSV in UTF-8. "
-            "Save it again as CSV UTF-8."
-        )
-        raise RecordError(msg)
-    line = re.split(rb"\r\n|\n|\r", start.removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0]
-    try:
-        rows = [*csv.reader(io.StringIO(line.decode("utf-8")), strict=True)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path.name}: the first line cannot be read ({error}). Save as UTF-8."
-        raise RecordError(msg) from error
-    names = rows[0] if rows else []
-    if len(names) < 2:
-        other = next((s for s in (";", "\t", "|") if s in "".join(names)), None)
-        why = f"columns separated by {other!r}" if other else "fewer than two columns"
-        msg = (
-            f"{path.name} has {why}; wanted names separated by commas in the first "
-            "line. Save it with commas, and decimals with a point."
-        )
-        raise RecordError(msg)
-    return names
-
-
-def _read_csv(path: Path, names: list[str], wanted: Mapping[str, str]) -> pa.Table:
-    bad: list[tuple[int | None, int]] = []
-
-    def keep(row: arrow_csv.InvalidRow) -> str:
-        bad.append((row.number, row.actual_columns))
-        return "skip"
-
-    inner = [str(i) for i in range(len(names))]  # names may be there twice
-    places = {name: inner[i] for i, name in enumerate(names) if name in wanted}
-    try:
-        table = arrow_csv.read_csv(
-            path,
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, column_names=inner, skip_rows=1
-            ),
-            parse_options=arrow_csv.ParseOptions(invalid_row_handler=keep),
-            convert_options=arrow_csv.ConvertOptions(
-                include_columns=[*places.values()],
-                column_types=dict.fromkeys(inner, pa.string()),
-                strings_can_be_null=False,
-            ),
-        )
-    except _DAMAGED as error:
-        if "Empty CSV" in str(error):
-            msg = f"{path.name} has names of columns and no row; wanted one a beat."
-        else:
-            why = str(error).splitlines()[0][:120]
-            msg = f"{path.name} cannot be read as CSV in UTF-8 ({why}). Save it again."
-        raise RecordError(msg) from error
-    if bad:
-        line, cells = bad[0]
-        place = "a row" if line is None else f"row {line - 1}"
-        msg = (
-            f"{path.name}, {place} has {cells} cells; wanted {len(names)}, one for "
-            "each column. Decimal commas or a cut line would do that: write decimals "
-            "with a point, and put text that has commas in quotes."
-        )
-        raise RecordError(msg)
-    return table.rename_columns([*places])
-
-
-def _read_parquet(
-    path: Path, known: Collection[str], prefixes: tuple[str, ...]
-) -> tuple[pa.Table, dict[str, str]]:
-    try:
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            names = [str(name) for name in file.schema_arrow.names]
-            wanted = _understood(names, known, prefixes, where=path.name)
-            table = file.read(columns=[*wanted], use_threads=False)
-    except _DAMAGED as error:
-        why = type(error).__name__
-        msg = f"{path.name} is no Parquet table, or damaged ({why}). Write it again."
-        raise RecordError(msg) from error
-    return table, wanted

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from capnet.errors import ConfigError
-from capnet.evaluation.changes import change_error, change_of, measurement_error
+from capnet.evaluation.cases.changes import change_error, change_of, measurement_error
 
 
 def test_the_sd_is_the_one_of_an_analysis_of_variance():

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from capnet.errors import ProtocolError, RecordError, UnitError
-from capnet.evaluation.audits.tables import read_predictions, read_truth
+from capnet.evaluation.tables.predictions import read_predictions
+from capnet.evaluation.tables.references import read_truth
 
 CENTRAL = ["csbp", "cdbp", "cmap", "cpp"]
 
@@ -74,6 +77,66 @@ def test_tables_come_back_as_they_were(tmp_path, how):
         np.testing.assert_allclose(p.csbp, mine["csbp"], rtol=1e-14)
         assert (p.role, p.k, p.calibration) == ("deep", 0, "cuff SBP/DBP")
         assert p.accepted.all()
+
+
+@pytest.mark.parametrize("form", ["{} (mmHg)", "{} [mmHg]", "{}_mmHg", " {} "])
+def test_the_wanted_unit_may_stand_in_a_name(tmp_path, form):
+    predictions, reference = tables()
+    named = {c: form.format(c.upper()) for c in (*CENTRAL, "cuff_sbp", "cuff_dbp")}
+    plain = read(tmp_path, predictions, reference)[1]
+    both = (frame.rename(columns=named) for frame in (predictions, reference))
+    for one, other in zip(plain, read(tmp_path, *both)[1], strict=True):
+        for column in CENTRAL:
+            np.testing.assert_array_equal(getattr(one, column), getattr(other, column))
+    twice = predictions.assign(**{"csbp (mmHg)": 1.0})
+    with pytest.raises(RecordError, match="two columns 'csbp'"):
+        read(tmp_path, twice, reference)
+
+
+def test_words_of_every_kind_of_text_are_read(tmp_path):
+    predictions, reference = tables()
+    p, r = write(tmp_path, predictions, reference, form="parquet")
+    table = parquet.read_table(p)
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        place = table.schema.get_field_index("subject")
+        column = table["subject"].cast(kind)
+        parquet.write_table(table.set_column(place, "subject", column), p)
+        assert len(read_predictions(p, truth=read_truth(r))) == 2
+
+
+def test_a_pulse_pressure_that_nobody_gives_is_the_difference(tmp_path):
+    predictions, reference = tables()
+    predictions["accepted"] = np.arange(len(predictions)) % 7 > 0
+    for answer in read(tmp_path, predictions.drop(columns="cpp"), reference)[1]:
+        there = answer.accepted
+        assert np.isnan(answer.cpp[~there]).all()
+        np.testing.assert_array_equal(answer.cpp, answer.csbp - answer.cdbp)
+    alone = predictions.drop(columns=["cdbp", "cpp"])
+    assert np.isnan(read(tmp_path, alone, reference)[1][0].cpp).all()
+
+
+def test_the_truth_is_no_answer_of_a_method(tmp_path):
+    predictions, reference = tables()
+    first = predictions["method"] == "net"
+    predictions.loc[first, CENTRAL] = reference[CENTRAL].to_numpy()
+    with pytest.raises(RecordError, match=r"'net' .* the last digit"):
+        read(tmp_path, predictions, reference)
+    predictions["role"] = np.where(first, "control", "deep")
+    assert len(read(tmp_path, predictions, reference)[1]) == 2
+
+
+def test_nobody_is_female_and_male(tmp_path):
+    predictions, reference = tables()
+    reference.loc[4, "sex"] = "m" if reference.loc[3, "sex"] == "f" else "f"
+    with pytest.raises(RecordError, match=r"row 4 .*'sex': .* female and male"):
+        read(tmp_path, predictions, reference)
+    reference.loc[3:5, "sex"] = ["", "f", "F"]
+    assert len(read(tmp_path, predictions, reference)[1]) == 2
+
+
+def test_a_folder_is_no_table(tmp_path):
+    with pytest.raises(RecordError, match="is a folder; wanted a table"):
+        read_truth(tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from capnet.evaluation.readings import (
+from capnet.evaluation.cases.readings import (
     MAX_AGE,
     MAX_HR_DRIFT,
     MAX_SHAPE_DRIFT,

@@ -381,11 +381,16 @@ def _scenes(pools: list[Pool]) -> Iterator[Scene]:
     yield Scene(pool, timed, "resonance", "breathing record", beats=8, white=0.5)
     for pool in pools:
         hard = "carotid" in pool.name
-        yield Scene(pool, timed, scalar=True, bar=not hard)
-        for sd in (0.0, 0.3):
-            yield Scene(
-                pool, timed, "moving average", scalar=True, white=sd, main=sd > 0
-            )
+        for grid in (points, timed):
+            yield Scene(pool, grid, scalar=True, main=True)
+            for sd in (0.0, 0.3, 0.5):
+                yield Scene(
+                    *(pool, grid, "moving average"),
+                    scalar=True,
+                    white=sd,
+                    bar=not (hard and sd),  # one number cannot tell it: see the docs
+                    main=True,
+                )
 
 
 def main() -> None:

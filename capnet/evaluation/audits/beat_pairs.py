@@ -15,7 +15,7 @@ _LEAST_SUBJECTS: Final = 3
 _SHORTEST: Final = 25
 """Samples of a beat: with fewer there is no band above the pulse to tell noise by."""
 _LONGEST: Final = 128
-"""Samples of a beat; finer grids are averaged."""
+"""Samples of a beat; finer grids are averaged, but for scalar targets."""
 _MOST_SUBJECTS: Final = 24
 _MOST_BEATS: Final = 8
 _POSSIBLE: Final = (-100.0, 400.0)
@@ -100,12 +100,13 @@ def checked_pairs(
     if whole and seconds is None:
         assumed.append(
             "all rows have one length and no durations: a filter is one in points of "
-            "the beat (published filters: of any heart rate)"
+            "the beat, or in seconds with the heart rate of each subject free"
         )
     rows = _drawn(position, rng)
     waves = [first[i, : length[i]] for i in rows]
     targets = [second[i, : length[i]] for i in rows] if wave_target else []
-    step = -(-int(np.median(length[rows])) // _LONGEST)
+    # numbers were read off the samples as they are, so those are not averaged
+    step = -(-int(np.median(length[rows])) // _LONGEST) if wave_target else 1
     if duration is not None and seconds is not None:
         points = first.shape[1] / step / np.median(seconds[rows])
         sizes = [max(_SHORTEST, round(float(seconds[i]) * points)) for i in rows]

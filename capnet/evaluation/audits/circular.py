@@ -7,7 +7,7 @@ leaves over of the others.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, NamedTuple
@@ -15,14 +15,19 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from capnet.errors import ProtocolError
 from capnet.evaluation.audits.beat_pairs import Pairs, checked_pairs
 from capnet.evaluation.audits.beat_spectra import BAND, EXTENSIONS, harmonics, lagged
+from capnet.evaluation.audits.free_timing import timed_residuals
 from capnet.evaluation.audits.published_filters import SITES, published
-from capnet.evaluation.audits.scalar_targets import scalar_fits
+from capnet.evaluation.audits.scalar_targets import (
+    DERIVATION,
+    NOT_RECALIBRATED,
+    judge_scalars,
+)
 from capnet.evaluation.audits.shared_filter import (
     FREEDOMS,
     Fit,
+    Fold,
     Products,
     fit_common,
     folds,
@@ -36,14 +41,16 @@ FLOOR: Final = 0.15
 PUBLISHED_FLOOR: Final = 0.125
 """mmHg for a published filter, which has gain, delay and heart rate of a subject free:
 four of the twelve numbers of a beat."""
-SCALAR_FLOOR: Final = 0.6
-"""mmHg for scalars with a common constant."""
-LINE_FLOOR: Final = 0.25
-"""mmHg for scalars with a gain, which fits a few subjects by chance."""
+TIMED_FLOOR: Final = 0.05
+"""mmHg for a filter in seconds, which has gain, delay and, where it is not known, the
+clock of a subject free."""
 _GRANTED: Final = 2.0
 """Standard errors of the squared score that are granted to the noise."""
 _PUBLISHED_GRANTED: Final = 1.0
 """The same for published filters: what is free there follows noise."""
+_TIMED_LEAST: Final = 0.16
+"""mmHg that physiology leaves to an unknown clock (PWDB, carotid to aorta, median):
+where the noise is granted more, such a filter tells nothing and is left out."""
 _BLIND: Final = 0.03
 """Of the target's pulse: a threshold from which nothing can be told."""
 
@@ -54,6 +61,8 @@ _RIDGES: Final = (1e-6, 1e-4, 1e-3)
 _HARMONICS: Final = 24
 _NOISE_FROM: Final = 10
 """Harmonic above which a smooth pulse leaves little but noise."""
+_NOISE_PARTED: Final = 16
+"""Harmonic at which the noise above is looked at in two parts."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,13 @@ class Circularity:
     def verdict(self) -> str:
         """The answer in a sentence or two."""
         numbers = f"{self.score:.2f} mmHg (threshold {self.threshold:.2f} mmHg)"
+        if self.flagged is None and self.target == "scalar":
+            return (
+                f"Cannot be told: {self.kind}, leaves {self.score:.2f} mmHg, and "
+                f"physiology may leave as little as that ({self.threshold:.2f} mmHg): "
+                "near the heart, for mean and lowest pressure, and within a person "
+                "numbers follow each other whether measured or computed. Bring waves."
+            )
         if self.flagged is None:
             return (
                 f"Cannot be told: the target's noise ({self.noise:.2f} mmHg) hides "
@@ -171,22 +187,17 @@ class Circularity:
 
 _DERIVATION: Final[Mapping[str, str]] = {
     "wave": (
-        f"{FLOOR:g} mmHg ({PUBLISHED_FLOOR:g} for a published filter), in the "
-        f"harmonics 1 to {BAND}, with level, gain and shift of every beat free. It "
-        "lies between what device-like filters leave there with little noise (0.08 "
-        "mmHg) and the least that physiology leaves to a filter of four people "
+        f"{FLOOR:g} mmHg ({PUBLISHED_FLOOR:g} for a published filter, {TIMED_FLOOR:g} "
+        f"for one in seconds whose clock was found with it), in the harmonics 1 to "
+        f"{BAND}, with level, gain and shift of every beat free. It lies between what "
+        "device-like filters leave there with little noise (0.08 mmHg; 0.05 with the "
+        "clock free) and the least that physiology leaves to a filter of four people "
         "(virtual people of PWDB, carotid to aorta: median 0.4, 5th percentile 0.2 "
-        "mmHg). Two standard errors of the squared score (one for a published filter) "
-        "are granted to the noise. Chosen on draws of these same people, and never "
-        "tried on recordings of a device."
+        "mmHg; 0.16 and 0.09 with the clock free). Two standard errors of the squared "
+        "score (one for a published filter) are granted to the noise. Chosen on draws "
+        "of these same people, and never tried on recordings of a device."
     ),
-    "scalar": (
-        f"{SCALAR_FLOOR:g} mmHg for a formula and a constant, {LINE_FLOOR:g} mmHg for "
-        "a formula and a line. They lie between formulas read with 0.3 mmHg of noise "
-        "and true aortic SBP of virtual people against the best moving average of "
-        "their brachial wave (PWDB, five people, 5th percentiles 1.1 and 0.3 mmHg). "
-        "The noise of a scalar is not known apart."
-    ),
+    "scalar": DERIVATION,
 }
 
 
@@ -227,31 +238,44 @@ def circularity(
     beat they meet the same beat again, its ends held, its reflection, its mean, zero,
     or its neighbours. The published filters of Karamanoglu et al. (1993) are held
     against the target, too, with gain and delay free, and the heart rate where it is
-    not known. Of the filter that leaves least in the harmonics 1 to 6 the score is
+    not known. So are filters in seconds that are fitted with gain and delay of each
+    subject and, where beats have lost their durations, with its clock: up to 1.4 times
+    faster or slower than the usual one. Of the filter that leaves least in the
+    harmonics 1 to 6 the score is
 
     .. math:: S^2 = \overline{|\bar r_s|^2 - v (d / B_s + l_s)}
 
     with :math:`\bar r_s` the mean residual of the :math:`B_s` beats of subject s,
     :math:`d` the free numbers of a beat, :math:`l_s` the variance that the filter's own
     uncertainty adds, and v the variance of the target's noise: from the harmonics above
-    the 10th, or from the scatter of repeated beats, whichever is more. White noise and
+    the 10th, or from the scatter of repeated beats, whichever is more (for filters in
+    seconds the lower of what the 11th to 16th and those above say). White noise and
     rounding thus do not hide a device, and do not pass for physiology.
 
     The target is flagged where :math:`S^2 \le T_0^2 + 2 se(S^2)`. :math:`T_0` is
-    0.15 mmHg (0.125 for a published filter, with one standard error). Devices with 0.1
-    mmHg of noise leave up to 0.08 mmHg by this score; carotid to aorta in virtual
+    0.15 mmHg (0.125 for a published filter, with one standard error; 0.05 for filters
+    in seconds with gain, delay and clock, which are left out where the noise hides
+    0.16 mmHg). Devices with 0.1 mmHg of noise leave up to
+    0.08 mmHg by this score (0.05 with the clock free); carotid to aorta in virtual
     people, the least physiological case known, 0.4 (median; 5th percentile 0.2) with
-    five subjects, brachial to aorta 0.8 (5th percentile 0.4). Noise of 1 mmHg in
-    single beats of five people makes physiology hard to tell from a device: the more
-    noise, the more must be left over to go unflagged. Repeated beats help most. These
-    numbers were chosen on draws of the same virtual people (PWDB) that give them; no
-    recordings of a device were at hand.
+    five subjects, brachial to aorta 0.8 (5th percentile 0.4). To an unknown clock they
+    leave 0.16 (0.09) and 0.4 (0.2) only: bring durations where there are any. Noise of
+    1 mmHg in single beats of five people makes physiology hard to tell from a device:
+    the more noise, the more must be left over to go unflagged. Repeated beats help
+    most. These numbers were chosen on draws of the same virtual people (PWDB) that give
+    them; no recordings of a device were at hand.
 
-    A scalar target (SBP) is held against formulas of the wave: its maximum, its mean,
-    MAP^2 / DBP, maxima of moving averages of all lengths, with a common constant
-    (T_0 0.6 mmHg), a common line (0.25), or, with four beats of everybody, a line of
-    each subject. Carotid SBP itself follows aortic SBP so closely that a few subjects
-    cannot clear a scalar target by it: bring waves.
+    A scalar target (SBP) is held against numbers of the wave (SBP, PP, MAP, DBP,
+    MAP^2 / DBP) and against maxima and pulses of moving averages, low-pass filters and,
+    where the heart rate is known, published transfer functions: as they are, with a
+    constant, a gain or a line that all share, and, with four beats of everybody that
+    vary, with a line of each subject. The score is the RMS of what is left of each
+    subject's mean, noise and all; `Circularity.derivation` has the thresholds. A
+    number of a person cannot tell everything: from an input near the heart (mean form
+    factor above 0.49), for mean and diastolic pressure, and where the changes within
+    a person follow a line, the answer is None where physiology may leave as little.
+    Other filters (a resonance, an FIR filter with taps of its own) and a gain of each
+    person are not found out from one number a person: bring waves.
 
     Args:
         x: Peripheral beats, mmHg. Shape (n, time), all resampled to the same number of
@@ -260,7 +284,8 @@ def circularity(
         y: Target beats on the same grid, or one number a beat (n,), mmHg.
         subject: Whose they are. Shape (n,).
         duration: Of beats that were resampled, s. Shape (n,). Without it a filter in
-            seconds cannot be told from one in points (but for the published ones).
+            seconds is found with a clock of each subject, which takes more of
+            physiology, too.
         sampling_rate: Of a time grid, Hz, where it is known.
         seed: Of the draw of at most 24 subjects with 8 beats each, and of the folds.
 
@@ -342,18 +367,15 @@ def _of_waves(pairs: Pairs, rng: np.random.Generator, seed: int) -> Circularity:
         order,
         spent=FREEDOMS.index(winner.freedom),
     )
-    kind, taps, floor = winner.kind, winner.inputs.shape[2], FLOOR
-    for site in SITES:
-        rest = published(x, y, who, site=site, rate=pairs.rate)
-        other = _judged(
-            rest, np.zeros_like(rest), who, order, spent=2 + (pairs.rate is None)
+    kind, taps, floor, granted = winner.kind, winner.inputs.shape[2], FLOOR, _GRANTED
+    for other in _laid(pairs, x, y, split, order):
+        found += other.tried
+        near = (
+            other.judged.square <= other.floor**2 + other.granted * other.judged.error
         )
-        name = f"published {site} transfer function"
-        found.append(Candidate(name, other.left))
-        near = other.square <= PUBLISHED_FLOOR**2 + _PUBLISHED_GRANTED * other.error
-        if near and other.square / PUBLISHED_FLOOR**2 < judged.square / floor**2:
-            judged, kind, taps, floor = other, name, 0, PUBLISHED_FLOOR
-    granted = _GRANTED if taps else _PUBLISHED_GRANTED
+        if near and other.judged.square / other.floor**2 < judged.square / floor**2:
+            judged, floor, granted = other.judged, other.floor, other.granted
+            kind, taps = other.kind, other.taps
     threshold = (floor**2 + granted * judged.error) ** 0.5
     score = max(judged.square, 0.0) ** 0.5
     flagged = bool(score <= threshold)
@@ -375,6 +397,64 @@ def _of_waves(pairs: Pairs, rng: np.random.Generator, seed: int) -> Circularity:
     )
 
 
+class _Laid(NamedTuple):
+    """A filter that was laid over beats with a delay, and maybe a clock, of their own.
+
+    Attributes:
+        judged: What it leaves.
+        kind, taps: Of it.
+        floor, granted: For its threshold.
+        tried: What it is the best of.
+    """
+
+    judged: _Judged
+    kind: str
+    taps: int
+    floor: float
+    granted: float
+    tried: Sequence[Candidate]
+
+
+def _laid(
+    pairs: Pairs,
+    x: Float[np.ndarray, "beat number"],
+    y: Float[np.ndarray, "beat number"],
+    split: Sequence[Fold],
+    order: Int[np.ndarray, " number"],
+) -> Iterator[_Laid]:
+    """Judge the best filter in seconds, and the published ones."""
+    who, band = pairs.subject, order <= BAND
+    lengths = np.array([len(w) for w in pairs.waves])
+    # beats of different length stand on a time grid, whatever its step
+    told = bool((lengths != lengths[0]).any()) or pairs.rate is not None
+    rate = np.median(lengths) / lengths if told else None
+    timed = list(timed_residuals(x, y, who, split, rate=rate))
+    best = min(timed, key=lambda t: _rms(t.residual[:, band]))
+    judged = _judged(
+        best.residual,
+        np.zeros_like(x),
+        who,
+        order,
+        spent=2 if told else 3,
+        cautious=True,
+    )
+    tried = [Candidate(t.kind, _rms(t.residual[:, band])) for t in timed]
+    if _GRANTED * judged.error <= _TIMED_LEAST**2:
+        yield _Laid(judged, best.kind, best.taps, TIMED_FLOOR, _GRANTED, tried)
+    for site in SITES:
+        residual = published(x, y, who, site=site, rate=pairs.rate)
+        judged = _judged(
+            residual,
+            np.zeros_like(x),
+            who,
+            order,
+            spent=2 + (pairs.rate is None),
+        )
+        kind = f"published {site} transfer function"
+        tried = [Candidate(kind, judged.left)]
+        yield _Laid(judged, kind, 0, PUBLISHED_FLOOR, _PUBLISHED_GRANTED, tried)
+
+
 def _rms(residual: Float[np.ndarray, "beat number"]) -> float:
     """Of beats, given by their harmonics."""
     return float(np.sum(residual**2, axis=1).mean() ** 0.5)
@@ -387,18 +467,26 @@ def _judged(
     order: Int[np.ndarray, " number"],
     *,
     spent: int,
+    cautious: bool = False,
 ) -> _Judged:
-    """Take the noise from a residual; see `circularity`."""
+    """Take the noise from a residual; see `circularity`.
+
+    ``cautious`` takes the lower of what two bands say about the noise: physiology that
+    a flexible filter leaves in one of them is no noise.
+    """
     beats = np.bincount(subject)
     band = order <= BAND
     mean = _per_subject(residual, subject)
-    density, told = 0.0, 1
-    for top in (16, int(order.max())):
-        part = (order > _NOISE_FROM) & (order <= top)
+    above = order > _NOISE_FROM
+    parts = [above & (order <= _NOISE_PARTED), above]
+    if cautious and order.max() > _NOISE_PARTED:
+        parts[1] = order > _NOISE_PARTED
+    noises = []
+    for part in parts:
         inflation = float((1.0 + leverage[:, part]).mean())
         value = float((residual[:, part] ** 2).mean()) / inflation
-        if value > density:
-            density, told = value, len(residual) * int(part.sum())
+        noises.append((value, len(residual) * int(part.sum())))
+    density, told = min(noises) if cautious else max(noises)
     spare = (len(residual) - len(beats)) * int(band.sum())
     if spare:
         value = float(((residual - mean[subject])[:, band] ** 2).sum()) / spare
@@ -426,38 +514,23 @@ def _per_subject(
 def _of_scalars(
     pairs: Pairs, target: Float[np.ndarray, " beat"], seed: int
 ) -> Circularity:
-    who = pairs.subject
-    beats = np.bincount(who)
-    found, best = [], None
-    for fit in scalar_fits(pairs.waves, target, who):
-        mean = fit.residual if fit.own else _per_subject(fit.residual, who)
-        noise = 0.0
-        if not fit.own and len(target) > len(beats):
-            inner = np.sum((fit.residual - mean[who]) ** 2)
-            noise = float(inner) / (len(target) - len(beats))
-        square = float(np.mean(mean**2)) - noise * float(np.mean(1.0 / beats))
-        floor = SCALAR_FLOOR if fit.kind.endswith("constant") else LINE_FLOOR
-        left = float(np.mean(fit.residual**2)) ** 0.5
-        found.append(Candidate(fit.kind, left))
-        if best is None or square / floor**2 < best[0] / best[1] ** 2:
-            best = (square, floor, fit.kind, left, noise)
-    if best is None:
-        msg = "no formula of the input varies between its beats; wanted beats that do."
-        raise ProtocolError(msg)
-    square, floor, kind, left, noise = best
-    score = max(square, 0.0) ** 0.5
+    found = judge_scalars(pairs.waves, target, pairs.subject, pairs.rate)
+    best = found[0]
+    hidden = best.flags < best.score <= best.hides
     return Circularity(
-        flagged=score <= floor,
-        score=score,
-        threshold=floor,
-        kind=kind,
+        flagged=None if hidden else best.score <= best.flags,
+        score=best.score,
+        threshold=best.hides if hidden else best.flags,
+        kind=best.kind,
         taps=0,
-        noise=noise**0.5 if len(target) > len(beats) else float("nan"),
-        left=left,
-        n_subjects=len(beats),
+        noise=best.noise,
+        left=best.left,
+        n_subjects=int(pairs.subject.max()) + 1,
         n_beats=len(target),
         target="scalar",
-        candidates=tuple(sorted(found, key=lambda c: c.left)),
-        assumed=pairs.assumed,
+        candidates=tuple(
+            sorted((Candidate(f.kind, f.left) for f in found), key=lambda c: c.left)
+        ),
+        assumed=(*pairs.assumed, NOT_RECALIBRATED),
         seed=seed,
     )

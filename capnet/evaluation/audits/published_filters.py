@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from capnet.evaluation.audits.beat_spectra import BAND
+from capnet.evaluation.audits.free_timing import as_complex, laid_over
 
 __all__ = ["SITES", "inverse_transfer", "published"]
 
@@ -33,7 +33,6 @@ _AORTA_TO: Final[Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
 }
 _TOP: Final = 9.0  # Hz; nothing is left above
 _RATES: Final = np.geomspace(2 / 3, 3.0, 200)  # Hz: hearts of 40 to 180 bpm
-_SHIFTS: Final = 256  # of a beat
 
 
 def inverse_transfer(
@@ -65,34 +64,9 @@ def published(
         rate: Heart rate of each beat, Hz; where None, the one that fits each subject
             best, of 40 to 180 bpm.
     """
-    half = x.shape[1] // 2
-    order = np.arange(1, half + 1)
-    first = (x[:, :half] + 1j * x[:, half:])[:, None]
-    second = (y[:, :half] + 1j * y[:, half:])[:, None]
+    first, second = as_complex(x), as_complex(y)
+    order = np.arange(1, first.shape[1] + 1)
     tried = _RATES[None] if rate is None else rate[:, None]
-    # shape: (beat, rate, harmonic); only the judged ones decide on rate and delay
-    answer = first * inverse_transfer(tried[:, :, None] * order, site)
-    low = slice(0, BAND)
-    power = np.sum(np.abs(answer[..., low]) ** 2, axis=2)
-    cross = np.zeros((*answer.shape[:2], _SHIFTS // 2 + 1), dtype=complex)
-    cross[..., 1 : BAND + 1] = np.conj(answer[..., low]) * second[..., low]
-    match = np.fft.irfft(cross, _SHIFTS, axis=2) * (_SHIFTS / 2)
-    at = match.argmax(axis=2)
-    before, best, after = (
-        np.take_along_axis(match, (at + step)[..., None] % _SHIFTS, axis=2)[..., 0]
-        for step in (-1, 0, 1)
-    )
-    # the top of the parabola through three values: shifts between the steps
-    bend = np.minimum(before - 2.0 * best + after, -1e-12)
-    part = np.clip(0.5 * (before - after) / bend, -0.5, 0.5)
-    best = best - 0.25 * (before - after) * part
-    shift = (at + part) / _SHIFTS
-    explained = best**2 / np.maximum(power, 1e-12)
-    total = np.zeros((int(subject.max()) + 1, explained.shape[1]))
-    np.add.at(total, subject, explained)
-    chosen = total.argmax(axis=1)[subject]
-    beat = np.arange(len(x))
-    gain = (best / np.maximum(power, 1e-12))[beat, chosen]
-    turn = np.exp(-2j * np.pi * order * shift[beat, chosen][:, None])
-    left = second[:, 0] - gain[:, None] * answer[beat, chosen] * turn
+    answer = first[:, None] * inverse_transfer(tried[:, :, None] * order, site)
+    left = laid_over(answer, second, subject).left
     return np.concatenate([left.real, left.imag], axis=1)

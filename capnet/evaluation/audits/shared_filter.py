@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from capnet.evaluation.audits.beat_spectra import shift_of
 
-__all__ = ["FREEDOMS", "Fit", "Fold", "Products", "fit_common", "folds"]
+__all__ = ["FADE", "FREEDOMS", "Fit", "Fold", "Products", "fit_common", "folds"]
 
 FREEDOMS: Final = ("filter", "filter + gain", "filter + gain + shift")
 """What the target of a subject may differ by from the common filter's answer, beside
@@ -17,7 +17,7 @@ its level."""
 
 _ROUNDS: Final = 6
 """Of finding the filter for the gains and the gains for the filter."""
-_FADE: Final = 0.3
+FADE: Final = 0.3
 """Beats in which the ridge grows e**2-fold with the lag: long filters must earn it."""
 _MOST_TRAINED: Final = 8
 """Subjects that a filter is fitted on: the question is asked of a few."""
@@ -138,7 +138,7 @@ def fit_common(
         length: Of a beat, samples.
     """
     lags = products.cross.shape[1]
-    fade = np.exp(2.0 * np.abs(lag) / (_FADE * length))
+    fade = np.exp(2.0 * np.abs(lag) / (FADE * length))
     shape = (len(split), lags)
     taps, penalty, normal = np.empty(shape), np.empty(shape), np.empty((*shape, lags))
     for i, (_, train) in enumerate(split):
@@ -146,7 +146,7 @@ def fit_common(
         gain = np.ones(len(train))
         for turn in range(_ROUNDS if gains else 1):
             if turn:
-                power = np.einsum("i,sij,j->s", taps[i], square, taps[i])
+                power = square @ taps[i] @ taps[i]
                 gain = cross @ taps[i] / power
                 gain /= gain.mean()
             normal[i] = np.tensordot(gain**2, square, 1)

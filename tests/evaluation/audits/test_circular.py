@@ -5,7 +5,7 @@ import json
 import jaxtyping
 import numpy as np
 import pytest
-from scipy import signal
+from scipy import ndimage, signal
 
 from capnet.errors import ConfigError, ProtocolError, ShapeError
 from capnet.evaluation.audits.circular import circularity
@@ -122,14 +122,30 @@ def test_a_moving_average_with_zeros_beyond_the_beat_is_flagged():
     assert circularity(x, y, subject=np.arange(5)).flagged
 
 
-def test_durations_tell_a_filter_in_seconds():
+@pytest.mark.parametrize("known", [True, False])
+def test_a_filter_in_seconds_is_found_with_and_without_durations(known):
     x, _, seconds = people(6, 3, points=64)
-    y = filtered(x, *RESONANCE, seconds=seconds)
-    told = circularity(x, y, subject=np.arange(6), duration=seconds)
-    untold = circularity(x, y, subject=np.arange(6))
-    assert told.flagged
-    assert told.score < 0.5 * untold.score
-    assert any("durations" in text for text in untold.assumed)
+    rng = np.random.default_rng(3)
+    gain, level = 1 + 0.15 * rng.normal(size=(6, 1)), 8 * rng.normal(size=(6, 1))
+    y = filtered(x, *FILTERS["Butterworth"], seconds=seconds)
+    y += 0.1 * rng.normal(size=x.shape)
+    told = {"duration": seconds} if known else {}
+    found = circularity(x, gain * y + level, subject=np.arange(6), **told)
+    assert found.flagged, str(found)
+    assert ("durations" in " ".join(found.assumed)) is not known
+    assert ("unknown clock" in found.kind) is not known
+
+
+def test_beats_of_a_device_may_be_cut_at_feet_of_their_own():
+    x, _, _ = people(5, 1)
+    y = filtered(x, *RESONANCE)
+    rng = np.random.default_rng(1)
+    for row in y:
+        beat = np.isfinite(row)
+        row[beat] = np.roll(row[beat], rng.integers(-6, 7))
+    found = circularity(x, y, subject=np.arange(5))
+    assert found.flagged, str(found)
+    assert "delay" in found.kind
 
 
 def test_the_published_filter_is_found_without_durations():
@@ -181,21 +197,103 @@ def test_the_score_scales_with_the_target():
     assert small == pytest.approx(0.8 * plain, rel=1e-6)
 
 
-@pytest.mark.parametrize("share", [1 / 4, 1 / 6])
-def test_a_moving_average_sbp_is_flagged_and_a_true_one_is_not(share):
-    x, y, _ = people(8, 5)
-    width = round(share * RATE)
-    top = []
+def averaged(x, width, ends="valid"):
+    """Maximum of the moving average of each beat."""
+    found = []
     for row in x:
         wave = row[np.isfinite(row)]
-        around = np.concatenate([wave, wave[: width - 1]])
-        top.append(np.convolve(around, np.full(width, 1 / width), "valid").max())
-    made = circularity(x, np.array(top), subject=np.arange(8))
-    true = circularity(x, np.nanmax(y, axis=1), subject=np.arange(8))
-    assert made.flagged
-    assert made.score < 0.05
-    assert not true.flagged
-    assert made.target == "scalar"
+        if ends == "uniform_filter1d":
+            found.append(ndimage.uniform_filter1d(wave, width).max())
+        else:
+            if ends == "periodic":
+                wave = np.concatenate([wave, wave[: width - 1]])
+            mode = "same" if ends == "same" else "valid"
+            found.append(np.convolve(wave, np.full(width, 1 / width), mode).max())
+    return np.array(found)
+
+
+@pytest.mark.parametrize("ends", ["valid", "same", "periodic", "uniform_filter1d"])
+@pytest.mark.parametrize("part", [4, 6, 8])
+@pytest.mark.parametrize("points", [None, 64])
+def test_a_moving_average_sbp_is_flagged(points, part, ends):
+    x, _, _ = people(5, 5, points=points)
+    top = averaged(x, round((points or RATE) / part), ends)
+    found = circularity(x, top, subject=np.arange(5))
+    assert found.flagged is True
+    assert found.score < 0.05
+    assert found.target == "scalar"
+
+
+def test_half_a_mmhg_of_noise_does_not_hide_a_moving_average():
+    for seed in range(4):
+        x, _, _ = people(5, seed)
+        top = averaged(x, 25) + 0.5 * np.random.default_rng(seed).normal(size=5)
+        assert circularity(x, top, subject=np.arange(5)).flagged is True
+
+
+def test_a_true_sbp_is_not_flagged():
+    x, y, _ = people(8, 5)
+    found = circularity(x, np.nanmax(y, axis=1), subject=np.arange(8))
+    assert found.flagged is False
+    assert any("recalibrated" in text for text in found.assumed)
+
+
+def test_a_fine_grid_is_read_as_it_is():
+    x, _, _ = people(5, 2, points=256)
+    found = circularity(x, averaged(x, 64), subject=np.arange(5))
+    assert found.score < 1e-9
+
+
+def test_mean_pressure_cannot_be_told_from_the_arm_s():
+    x, y, _ = people(6, 3)
+    for target in (np.nanmean(y, axis=1), np.nanmean(x, axis=1) + 0.3):
+        noisy = target + 0.1 * np.random.default_rng(0).normal(size=6)
+        found = circularity(x, noisy, subject=np.arange(6))
+        assert found.flagged is None
+        assert "Bring waves" in str(found)
+    exact = circularity(x, np.nanmean(x, axis=1), subject=np.arange(6))
+    assert exact.flagged is True
+
+
+def test_systolic_pressure_near_the_heart_cannot_be_told():
+    """Of a full wave, as a carotid's: its maximum with noise is flagged by nobody."""
+    _, y, _ = people(5, 3, points=64)
+    t = np.linspace(0.0, 1.0, y.shape[1])
+    y = 80 + 40 * np.sin(np.pi * t) ** 0.8 + 0.1 * y  # full: form factor above 0.49
+    noise = np.array([0.4, -0.5, 0.3, -0.2, -0.4])
+    told = circularity(y, y.max(axis=1), subject=np.arange(5))
+    hidden = circularity(y, y.max(axis=1) + noise, subject=np.arange(5))
+    assert (told.flagged, hidden.flagged) == (True, None)
+
+
+def breathing(rng, wave):
+    """Eight beats whose level and size vary."""
+    size, level = 1 + 0.03 * rng.normal(size=(8, 1)), 2 * rng.normal(size=(8, 1))
+    mean = np.nanmean(wave)
+    return mean + size * (wave - mean) + level
+
+
+def test_a_gain_and_an_offset_of_each_person_want_beats_that_vary():
+    x, y, _ = people(5, 4, points=64)
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(5), 8)
+    gain, offset = 1 + 0.15 * rng.normal(size=5), 8 * rng.normal(size=5)
+    states = [np.random.default_rng(s) for s in range(5)]
+    beats = np.concatenate([breathing(r, w) for r, w in zip(states, x, strict=True)])
+    states = [np.random.default_rng(s) for s in range(5)]
+    root = np.concatenate([breathing(r, w) for r, w in zip(states, y, strict=True)])
+    made = gain[who] * averaged(beats, 16) + offset[who]
+    assert circularity(beats, made, subject=who).flagged is True
+    noisy = made + 0.1 * rng.normal(size=40)
+    assert circularity(beats, noisy, subject=who).flagged is None
+    assert not circularity(beats, root.max(axis=1), subject=who).flagged
+
+
+def test_beats_that_do_not_vary_tell_nothing_of_a_person():
+    x, y, _ = people(8, 5)
+    rows = np.repeat(np.arange(8), 5)
+    true = np.nanmax(y, axis=1)[rows]
+    assert circularity(x[rows], true, subject=rows).flagged is False
 
 
 def test_mean_squared_over_diastolic_is_found_out():
@@ -204,6 +302,15 @@ def test_mean_squared_over_diastolic_is_found_out():
     found = circularity(x, y, subject=np.arange(5))
     assert found.flagged
     assert found.kind.startswith("MAP^2 / DBP")
+
+
+def test_the_maximum_of_a_published_filter_is_found_out():
+    x, _, seconds = people(5, 4, points=64)
+    f = np.fft.rfftfreq(64, 1 / 64) / seconds[:, None]
+    y = np.fft.irfft(np.fft.rfft(x) * inverse_transfer(f, "radial"), 64).max(axis=1)
+    found = circularity(x, y, subject=np.arange(5), duration=seconds)
+    assert found.flagged
+    assert "published radial" in found.kind
 
 
 def test_noise_that_hides_everything_is_said():

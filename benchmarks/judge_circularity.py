@@ -388,7 +388,7 @@ def _scenes(pools: list[Pool]) -> Iterator[Scene]:
                     *(pool, grid, "moving average"),
                     scalar=True,
                     white=sd,
-                    bar=not (hard and sd),  # one number cannot tell it: see the docs
+                    bar=not hard or sd <= 0.3,
                     main=True,
                 )
 

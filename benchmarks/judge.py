@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 PARTS: Final = (
-    *("metrics", "circularity", "leakage", "coverage", "refusal", "shuffled"),
-    *("bootstrap", "tables", "report"),
+    *("metrics", "circularity", "recorded", "leakage", "coverage", "refusal"),
+    *("shuffled", "bootstrap", "tables", "report"),
 )
 
 parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])

@@ -22,7 +22,7 @@ from capnet.evaluation.audits.circular import circularity
 from capnet.models.published import forward_transfer
 from experiments import build
 
-__all__ = ["rows"]
+__all__ = ["drawn_filter", "rows", "stacked"]
 
 _DRAWS: Final = 100
 _SIDE: Final = 0.1
@@ -103,7 +103,8 @@ def _pool(name: str, x: np.ndarray, y: np.ndarray) -> Pool:
     return Pool(name, first, second)
 
 
-def _stacked(beats: list[np.ndarray]) -> np.ndarray:
+def stacked(beats: list[np.ndarray]) -> np.ndarray:
+    """Lay beats of different length in rows, NaN after the end of each."""
     table = np.full((len(beats), max(len(b) for b in beats)), np.nan)
     for row, beat in zip(table, beats, strict=True):
         row[: len(beat)] = beat
@@ -113,7 +114,7 @@ def _stacked(beats: list[np.ndarray]) -> np.ndarray:
 Filter = tuple[np.ndarray, np.ndarray]
 
 
-def _drawn(rng: np.random.Generator, kind: str, rate: float) -> Filter:
+def drawn_filter(rng: np.random.Generator, kind: str, rate: float) -> Filter:
     """Draw a filter, numerator and denominator."""
     one = np.ones(1)
     if kind == "FIR":
@@ -177,7 +178,7 @@ def _device(
             for w, s in zip(x, seconds, strict=True)
         ]
     rate = 1000.0 if how == "seconds" else grid.rate or 80.0
-    b, a = _drawn(rng, kind, rate)
+    b, a = drawn_filter(rng, kind, rate)
     if how in ("periodic", "seconds"):
         own = [
             len(w) / s if how == "seconds" and grid.points else grid.rate or rate
@@ -258,7 +259,7 @@ class Scene:
         x, y, seconds = self.pool.draw(rng, self.grid, self.people)
         if self.how == "breathing record":
             pairs = [_breathing(rng, w, self.beats) for w in x]
-            b, a = _drawn(rng, self.kind, self.grid.rate or 80.0)
+            b, a = drawn_filter(rng, self.kind, self.grid.rate or 80.0)
             y = []
             for beats in pairs:
                 record = np.concatenate(beats)
@@ -288,8 +289,8 @@ class Scene:
             told["duration"] = np.repeat(seconds, self.beats)
         if self.scalar:
             sbp = np.array([w.max() for w in y]) + self.white * rng.normal(size=len(y))
-            return _stacked(x), sbp, told
-        return _stacked(x), _stacked(y), told
+            return stacked(x), sbp, told
+        return stacked(x), stacked(y), told
 
     def _noise(self, rng: np.random.Generator, n: int) -> np.ndarray:
         if self.top is None:

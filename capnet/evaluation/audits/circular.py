@@ -24,6 +24,7 @@ from capnet.evaluation.audits.scalar_targets import (
     NOT_RECALIBRATED,
     judge_scalars,
 )
+from capnet.evaluation.audits.second_order import second_order
 from capnet.evaluation.audits.shared_filter import (
     FREEDOMS,
     Fit,
@@ -44,6 +45,8 @@ four of the twelve numbers of a beat."""
 TIMED_FLOOR: Final = 0.05
 """mmHg for a filter in seconds, which has gain, delay and, where it is not known, the
 clock of a subject free."""
+RESONANCE_FLOOR: Final = 0.25
+"""mmHg for a resonance, which has two numbers to fit everybody with."""
 _GRANTED: Final = 2.0
 """Standard errors of the squared score that are granted to the noise."""
 _PUBLISHED_GRANTED: Final = 1.0
@@ -51,6 +54,8 @@ _PUBLISHED_GRANTED: Final = 1.0
 _TIMED_LEAST: Final = 0.16
 """mmHg that physiology leaves to an unknown clock (PWDB, carotid to aorta, median):
 where the noise is granted more, such a filter tells nothing and is left out."""
+_RESONANCE_LEAST: Final = 0.5
+"""The same for a resonance; physiology leaves 0.6 at least."""
 _BLIND: Final = 0.03
 """Of the target's pulse: a threshold from which nothing can be told."""
 
@@ -188,14 +193,15 @@ class Circularity:
 _DERIVATION: Final[Mapping[str, str]] = {
     "wave": (
         f"{FLOOR:g} mmHg ({PUBLISHED_FLOOR:g} for a published filter, {TIMED_FLOOR:g} "
-        f"for one in seconds whose clock was found with it), in the harmonics 1 to "
-        f"{BAND}, with level, gain and shift of every beat free. It lies between what "
-        "device-like filters leave there with little noise (0.08 mmHg; 0.05 with the "
-        "clock free) and the least that physiology leaves to a filter of four people "
-        "(virtual people of PWDB, carotid to aorta: median 0.4, 5th percentile 0.2 "
-        "mmHg; 0.16 and 0.09 with the clock free). Two standard errors of the squared "
-        "score (one for a published filter) are granted to the noise. Chosen on draws "
-        "of these same people, and never tried on recordings of a device."
+        f"for one in seconds whose clock was found with it, {RESONANCE_FLOOR:g} for a "
+        f"resonance), in the harmonics 1 to {BAND}, with level, gain and shift of "
+        "every beat free. It lies between what device-like filters leave there with "
+        "little noise (0.08 mmHg; 0.05 with the clock free) and the least that "
+        "physiology leaves to a filter of four people (virtual people of PWDB, carotid "
+        "to aorta: median 0.4, 5th percentile 0.2 mmHg; 0.16 and 0.09 with the clock "
+        "free; 0.6 at least to a resonance). Two standard errors of the squared score "
+        "(one for a published filter) are granted to the noise. Chosen on draws of "
+        "these same people, and never tried on recordings of a device."
     ),
     "scalar": DERIVATION,
 }
@@ -240,8 +246,9 @@ def circularity(
     against the target, too, with gain and delay free, and the heart rate where it is
     not known. So are filters in seconds that are fitted with gain and delay of each
     subject and, where beats have lost their durations, with its clock: up to 1.4 times
-    faster or slower than the usual one. Of the filter that leaves least in the
-    harmonics 1 to 6 the score is
+    faster or slower than the usual one. So is a resonance, whose frequency and damping
+    (at most 0.7 of the critical) all share: it rings for longer than those filters
+    last. Of the filter that leaves least in the harmonics 1 to 6 the score is
 
     .. math:: S^2 = \overline{|\bar r_s|^2 - v (d / B_s + l_s)}
 
@@ -249,14 +256,15 @@ def circularity(
     :math:`d` the free numbers of a beat, :math:`l_s` the variance that the filter's own
     uncertainty adds, and v the variance of the target's noise: from the harmonics above
     the 10th, or from the scatter of repeated beats, whichever is more (for filters in
-    seconds the lower of what the 11th to 16th and those above say). White noise and
-    rounding thus do not hide a device, and do not pass for physiology.
+    seconds and resonances the lower of what the 11th to 16th and those above say).
+    White noise and rounding thus do not hide a device, and do not pass for physiology.
 
     The target is flagged where :math:`S^2 \le T_0^2 + 2 se(S^2)`. :math:`T_0` is
     0.15 mmHg (0.125 for a published filter, with one standard error; 0.05 for filters
     in seconds with gain, delay and clock, which are left out where the noise hides
-    0.16 mmHg). Devices with 0.1 mmHg of noise leave up to
-    0.08 mmHg by this score (0.05 with the clock free); carotid to aorta in virtual
+    0.16 mmHg; 0.25 for a resonance, to which physiology leaves 0.6 at least). Devices
+    with 0.1 mmHg of noise leave up to 0.08 mmHg by this score (0.05 with the clock
+    free); carotid to aorta in virtual
     people, the least physiological case known, 0.4 (median; 5th percentile 0.2) with
     five subjects, brachial to aorta 0.8 (5th percentile 0.4). To an unknown clock they
     leave 0.16 (0.09) and 0.4 (0.2) only: bring durations where there are any. Noise of
@@ -422,7 +430,7 @@ def _laid(
     split: Sequence[Fold],
     order: Int[np.ndarray, " number"],
 ) -> Iterator[_Laid]:
-    """Judge the best filter in seconds, and the published ones."""
+    """Judge the best filter in seconds, a resonance, and the published filters."""
     who, band = pairs.subject, order <= BAND
     lengths = np.array([len(w) for w in pairs.waves])
     # beats of different length stand on a time grid, whatever its step
@@ -441,6 +449,12 @@ def _laid(
     tried = [Candidate(t.kind, _rms(t.residual[:, band])) for t in timed]
     if _GRANTED * judged.error <= _TIMED_LEAST**2:
         yield _Laid(judged, best.kind, best.taps, TIMED_FLOOR, _GRANTED, tried)
+    residual = second_order(x, y, who, rate=rate)
+    judged = _judged(residual, np.zeros_like(x), who, order, spent=2, cautious=True)
+    if _GRANTED * judged.error <= _RESONANCE_LEAST**2:
+        kind = "a resonance (second order)"
+        tried = [Candidate(kind, judged.left)]
+        yield _Laid(judged, kind, 0, RESONANCE_FLOOR, _GRANTED, tried)
     for site in SITES:
         residual = published(x, y, who, site=site, rate=pairs.rate)
         judged = _judged(

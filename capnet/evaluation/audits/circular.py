@@ -256,8 +256,9 @@ def circularity(
     :math:`d` the free numbers of a beat, :math:`l_s` the variance that the filter's own
     uncertainty adds, and v the variance of the target's noise: from the harmonics above
     the 10th, or from the scatter of repeated beats, whichever is more (for filters in
-    seconds and resonances the lower of what the 11th to 16th and those above say).
-    White noise and rounding thus do not hide a device, and do not pass for physiology.
+    seconds and resonances the lower of what the 11th to 16th and those above say; for
+    all of these at most what the shared filter says). White noise and rounding thus do
+    not hide a device, and do not pass for physiology.
 
     The target is flagged where :math:`S^2 \le T_0^2 + 2 se(S^2)`. :math:`T_0` is
     0.15 mmHg (0.125 for a published filter, with one standard error; 0.05 for filters
@@ -376,7 +377,7 @@ def _of_waves(pairs: Pairs, rng: np.random.Generator, seed: int) -> Circularity:
         spent=FREEDOMS.index(winner.freedom),
     )
     kind, taps, floor, granted = winner.kind, winner.inputs.shape[2], FLOOR, _GRANTED
-    for other in _laid(pairs, x, y, split, order):
+    for other in _laid(pairs, x, y, split, order, most=judged.noise**2):
         found += other.tried
         near = (
             other.judged.square <= other.floor**2 + other.granted * other.judged.error
@@ -429,6 +430,8 @@ def _laid(
     y: Float[np.ndarray, "beat number"],
     split: Sequence[Fold],
     order: Int[np.ndarray, " number"],
+    *,
+    most: float,
 ) -> Iterator[_Laid]:
     """Judge the best filter in seconds, a resonance, and the published filters."""
     who, band = pairs.subject, order <= BAND
@@ -445,12 +448,15 @@ def _laid(
         order,
         spent=2 if told else 3,
         cautious=True,
+        most=most,
     )
     tried = [Candidate(t.kind, _rms(t.residual[:, band])) for t in timed]
     if _GRANTED * judged.error <= _TIMED_LEAST**2:
         yield _Laid(judged, best.kind, best.taps, TIMED_FLOOR, _GRANTED, tried)
     residual = second_order(x, y, who, rate=rate)
-    judged = _judged(residual, np.zeros_like(x), who, order, spent=2, cautious=True)
+    judged = _judged(
+        residual, np.zeros_like(x), who, order, spent=2, cautious=True, most=most
+    )
     if _GRANTED * judged.error <= _RESONANCE_LEAST**2:
         kind = "a resonance (second order)"
         tried = [Candidate(kind, judged.left)]
@@ -463,6 +469,7 @@ def _laid(
             who,
             order,
             spent=2 + (pairs.rate is None),
+            most=most,
         )
         kind = f"published {site} transfer function"
         tried = [Candidate(kind, judged.left)]
@@ -482,11 +489,13 @@ def _judged(
     *,
     spent: int,
     cautious: bool = False,
+    most: float = math.inf,
 ) -> _Judged:
     """Take the noise from a residual; see `circularity`.
 
     ``cautious`` takes the lower of what two bands say about the noise: physiology that
-    a flexible filter leaves in one of them is no noise.
+    a flexible filter leaves in one of them is no noise. Nor is what another filter,
+    which said ``most``, has made: there is one noise of a target.
     """
     beats = np.bincount(subject)
     band = order <= BAND
@@ -506,6 +515,7 @@ def _judged(
         value = float(((residual - mean[subject])[:, band] ** 2).sum()) / spare
         if value > density:
             density, told = value, spare
+    density = min(density, most)
     free = int(band.sum()) - spent
     added = _per_subject(leverage, subject)[:, band].sum(axis=1)
     noise = density * (free / beats + added)

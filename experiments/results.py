@@ -1,6 +1,5 @@
 """What a run leaves behind: numbers, tables, report, and where they came from."""
 
-import hashlib
 import json
 import platform
 import resource
@@ -36,7 +35,6 @@ __all__ = [
     "save_csv",
     "save_frame",
     "save_json",
-    "sha256",
     "table",
 ]
 
@@ -108,12 +106,6 @@ def _impersonal(value: Any) -> Any:
         path = Path(value)
         return str(path.relative_to(here)) if path.is_relative_to(here) else path.name
     return value
-
-
-def sha256(path: Path) -> str:
-    """Return the hash of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def peak_memory() -> float:

@@ -36,6 +36,10 @@ _DOORS: Final = ("adapt", "evaluate", "pipeline")
 
 _CONFIG: Final = Path(".hydra", "config.yaml")
 _HYDRA: Final = Path(".hydra", "hydra.yaml")
+_LEFT: Final = {"config.yaml", "hydra.yaml", "overrides.yaml"}
+"""What hydra leaves there."""
+_HEADER: Final = re.compile(r"^\s*#\s*@", re.MULTILINE)
+"""By which a file tells hydra where its values belong."""
 _UNREADABLE: Final = (OSError, ValueError, TypeError, YAMLError, OmegaConfBaseException)
 
 
@@ -47,7 +51,7 @@ def verify(arguments: Sequence[str]) -> int:
 
     Returns:
         Exit status: 0 where every number came out again and every file is as it was, 1
-        where one is not, 2 where the folder holds no run.
+        where one is not, 2 where the folder holds no run, or none to make again.
     """
     try:
         folder = _folder(arguments)
@@ -95,7 +99,8 @@ def _command(folder: Path) -> list[str]:
     """Return how a run is made again, but for its folder.
 
     Raises:
-        RecordError: If its configuration does not say what made it.
+        RecordError: If its configuration does not say what made it, or gives orders
+            to hydra.
     """
     job = _said(folder, "hydra.job.name")
     if job not in _DOORS:
@@ -105,8 +110,38 @@ def _command(folder: Path) -> list[str]:
         )
         raise RecordError(msg)
     script = Path(__file__).with_name(f"{job}.py")
+    _refuse_orders(folder)
     where = (folder / _CONFIG.parent).resolve()
     return [str(script), "--config-path", str(where), "--config-name", "config"]
+
+
+def _refuse_orders(folder: Path) -> None:
+    """Refuse a configuration that would have hydra start what it names.
+
+    No run leaves such a one; who was sent a folder runs no code of its sender.
+
+    Raises:
+        RecordError: If hydra would read more than values of this project's keys.
+    """
+    found = {p.name for p in (folder / _CONFIG.parent).iterdir()} - _LEFT
+    try:
+        text = (folder / _CONFIG).read_text("utf-8")
+        config = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    except _UNREADABLE as error:
+        msg = f"{_CONFIG.as_posix()} cannot be read ({type(error).__name__})."
+        raise RecordError(msg) from error
+    if isinstance(config, dict):
+        found |= {"hydra", "defaults"} & {str(key).partition("@")[0] for key in config}
+    if _HEADER.search(text):
+        found.add("a line '# @...'")
+    if found:
+        msg = (
+            f"{_CONFIG.parent} in {folder.name!r} has {', '.join(sorted(found))}, "
+            "which no run leaves and which may start anything; wanted "
+            f"{', '.join(sorted(_LEFT))} with the keys of the run alone. Do not make "
+            "this run again."
+        )
+        raise RecordError(msg)
 
 
 def _way_out(folder: Path, found: Verification) -> str:
@@ -133,7 +168,10 @@ def _way_out(folder: Path, found: Verification) -> str:
 def _begun_in(folder: Path) -> Path:
     """Return where a run was started: its relative paths begin there."""
     begun = Path(_said(folder, "hydra.runtime.cwd") or ".")
-    return begun if begun.is_dir() else Path.cwd()
+    try:
+        return begun if begun.is_dir() else Path.cwd()
+    except OSError:  # a home of somebody else
+        return Path.cwd()
 
 
 def _said(folder: Path, key: str) -> str | None:

@@ -422,7 +422,7 @@ def _search(
     seen: _Seen, everybody: tuple[str, ...], limits: _Limits, across: Collection[str]
 ) -> Duplicates:
     people = _People(seen)
-    side = np.isin(people.names, [*across])
+    side = np.isin(people.names, [*across]) if across else None
     unseen = tuple(sorted(set(everybody) - {str(n) for n in people.names}))
     if len(people.names) < 2:
         return Duplicates((), (), unseen)
@@ -443,7 +443,7 @@ def _worth(judged: tuple[Pair, bool]) -> tuple[bool, int, float]:
 
 
 def _candidates(
-    people: _People, side: Shaped[np.ndarray, " _"]
+    people: _People, side: Shaped[np.ndarray, " _"] | None
 ) -> Mapping[tuple[int, int], list[float]]:
     """Return the delays that are worth a look, perhaps none, by pair of people."""
     place = _projected(people.window)
@@ -451,7 +451,7 @@ def _candidates(
     unusual = ((place - place.mean(axis=0)) ** 2 / (place.var(axis=0) + 1e-12)).sum(1)
     anchors = _anchors(people, unusual)
     one, other, delay = _hits(people, tree, place, anchors)
-    if side.any():
+    if side is not None:
         apart = side[one] != side[other]
         one, other, delay = one[apart], other[apart], delay[apart]
     found: dict[tuple[int, int], list[float]] = {}

@@ -137,6 +137,11 @@ def test_across_a_split_only_pairs_of_both_sides_are_told(table):
     )
 
 
+def test_a_side_without_beats_to_compare_has_no_pairs(table):
+    both = Beats.concatenate([table, under(table.take(np.arange(0, 400, 40)))])
+    assert find_duplicates(both, across=["nobody"]).pairs == ()
+
+
 def test_what_is_known_beside_decides_about_noisy_single_beats(table):
     one = table.take(np.array([7]))
     sd = 0.04 * one.ppg.std()  # a distance between the two thresholds

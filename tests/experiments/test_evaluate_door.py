@@ -195,6 +195,56 @@ def test_a_pressure_that_was_changed_is_found_though_hashes_were_made_to_fit(cop
     assert not found.holds
 
 
+@pytest.mark.parametrize("other", [{}, {"a": None}, None, "x"])
+def test_numbers_that_were_taken_away_are_named(copy, other):
+    path = copy / "metrics.json"
+    stored = json.loads(path.read_text())
+    stored["evaluations"]["cuff SBP/DBP"]["methods"][0]["values"] = other or []
+    stored["evaluations"]["cuff SBP/DBP"]["methods"][1] = other
+    path.write_text(json.dumps(stored))
+    seal_run(copy)
+    places = [d.where for d in verify_run(copy).differences]
+    assert "metrics.json cuff SBP/DBP methods[0].values" in " ".join(places)
+    assert "metrics.json cuff SBP/DBP methods[1]" in " ".join(places)
+
+
+def test_sealed_nonsense_is_refused_in_a_line(copy):
+    path = copy / "metrics.json"
+    path.write_text('{"evaluations": {"cuff SBP/DBP": {}}, "provenance": {}}')
+    seal_run(copy)
+    code, said = status("--verify", copy)
+    assert code == 2
+    assert "cannot be made again (KeyError" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.yaml", "hydra: {callbacks: {one: {_target_: os.getcwd}}}"),
+        ("config.yaml", "hydra@x: 1"),
+        ("config.yaml", "defaults: [{override hydra/launcher: other}]"),
+        ("config.yaml", "# @package hydra\ncallbacks: {one: {_target_: os.getcwd}}"),
+        ("hydra/config.yaml", "callbacks: {one: {_target_: os.getcwd}}"),
+    ],
+)
+def test_a_run_that_gives_orders_is_not_made_again(copy, monkeypatch, name, text):
+    monkeypatch.setattr(verifying, "_run", lambda *_: pytest.fail("was started"))
+    path = copy / ".hydra" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    made = json.loads((copy / "metrics.json").read_text())
+    made["provenance"]["files"].pop(".hydra/config.yaml")
+    (copy / "metrics.json").write_text(json.dumps(made))
+    twin = json.loads((copy / "report.json").read_text())
+    twin["provenance"] = made["provenance"]
+    (copy / "report.json").write_text(json.dumps(twin))
+    seal_run(copy)
+    code, said = status("--verify", copy, "--again")
+    assert code == 2
+    assert "which no run leaves" in said
+
+
 def test_a_run_is_made_again_from_its_configuration(copy, monkeypatch):
     def in_this_process(words, begun_in):
         script, *words = words

@@ -41,7 +41,7 @@ FLOOR: Final = 0.15
 """mmHg that a filter fitted here may leave; see `circularity`."""
 PUBLISHED_FLOOR: Final = 0.125
 """mmHg for a published filter, which has gain, delay and heart rate of a subject free:
-four of the twelve numbers of a beat."""
+three of the twelve numbers of a beat."""
 TIMED_FLOOR: Final = 0.05
 """mmHg for a filter in seconds, which has gain, delay and, where it is not known, the
 clock of a subject free."""
@@ -395,7 +395,7 @@ def _of_waves(pairs: Pairs, rng: np.random.Generator, seed: int) -> Circularity:
         threshold=threshold,
         kind=kind,
         taps=taps,
-        noise=judged.noise * (length / 2) ** 0.5,
+        noise=judged.noise * length**0.5,
         left=judged.left,
         n_subjects=int(who.max()) + 1,
         n_beats=len(waves),

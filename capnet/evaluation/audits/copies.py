@@ -211,6 +211,9 @@ def _judged(
         time = first.shape[1]
         mine = first[a][:, max(0, -shift) : time - max(0, shift)]
         theirs = second[b][:, max(0, shift) : time + min(0, shift)]
+        pulsing = comparable(mine) & comparable(theirs)  # in what both have
+        a, b, mine, theirs = a[pulsing], b[pulsing], mine[pulsing], theirs[pulsing]
+        near = crowd[part][pulsing]
         x, size = _unit(mine)
         y, length = _unit(theirs)
         gain = length / size
@@ -225,13 +228,13 @@ def _judged(
         rest = np.flatnonzero(~copy & ((distance <= _NEAR) | (level & loud)))
         rest = rest[_white(x[rest], y[rest])]
         copy[rest] = _added(x[rest], y[rest])
-        rest = rest[~copy[rest] & (crowd[part][rest] <= _ALONE)]
+        rest = rest[~copy[rest] & (near[rest] <= _ALONE)]
         middle = slice(usual.reach, time - usual.reach)
         late = slice(usual.reach + shift, time - usual.reach + shift)
         evidence = _evidence(
             usual.beyond(first[a[rest], middle]), usual.beyond(second[b[rest], late])
         )
-        copy[rest] = evidence >= _AKIN + _CROWDED * crowd[part][rest]
+        copy[rest] = evidence >= _AKIN + _CROWDED * near[rest]
         shifts = np.full(int(copy.sum()), shift, dtype=np.int64)
         kept.append(Copies(a[copy], b[copy], shifts, gain[copy], distance[copy]))
     return _joined(kept)

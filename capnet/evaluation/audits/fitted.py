@@ -23,6 +23,11 @@ _TOLERANCE: Final = 1e-4
 """Relative difference up to which numbers are the same: float32 and another order."""
 _SEEN: Final = "n_samples_seen_"
 """The only count of an estimator that says something about rows."""
+_FAILURES: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""What somebody's fit may raise on rows that it was not made for."""
 
 
 class Table(NamedTuple):
@@ -69,7 +74,7 @@ def told_by(transform: Any, table: Table) -> Fitted:
     for some in tables:
         try:
             answer = fitted_on(transform, some.train, some.test)
-        except (ValueError, TypeError, np.linalg.LinAlgError):
+        except _FAILURES:
             answer = _told_with_labels(transform, some)
         if answer != "unknown":
             return answer
@@ -82,7 +87,7 @@ def _told_with_labels(transform: Any, table: Table) -> Fitted:
         return "unknown"
     try:
         return fitted_on(*(transform, table.train, table.test), labels=table.labels)
-    except (ValueError, TypeError, np.linalg.LinAlgError):
+    except _FAILURES:
         return "unknown"
 
 

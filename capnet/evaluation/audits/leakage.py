@@ -37,8 +37,6 @@ Kind = Literal[
 ]
 """What may have leaked."""
 
-_LABELS: Final = {"SBP": np.max, "DBP": np.min, "MAP": np.mean}
-"""What a transform may have been fitted to, of the reference."""
 _LONG: Final = 200_000
 """Beats above which a search for recordings takes the first of everybody."""
 _FIRST: Final = 20
@@ -204,7 +202,8 @@ def audit_rows(
         transforms: Fitted on ``train_x``, as it is claimed.
         groups: People who belong together.
         labelled: The k labelled subjects of an adaptation, or their fingerprints.
-        shifts: Samples by which a copied segment may be early or late.
+        shifts: Samples by which a copied segment may be early or late; as many as
+            leave 16 that all shifts share.
         targets: Of training and tested rows, for transforms that learn from them, too
             (selection of features, target encoders). Shape (row,) each.
 
@@ -409,10 +408,6 @@ def _segments(
     shifts: int = 2,
 ) -> None:
     """Report copies, one finding a pair of subjects that is not told yet."""
-    checked.append(
-        f"{what}: {len(test)} tested rows against {len(train)}, exact, rescaled, "
-        f"shifted by up to {shifts} samples, with noise"
-    )
     first, second = (np.asarray(x, dtype=np.float64) for x in (train, test))
     if first.shape[1] < LEAST:
         undecided.append(
@@ -420,6 +415,11 @@ def _segments(
             "copies were looked for."
         )
         return
+    reach = min(shifts, (first.shape[1] - LEAST) // 2)
+    checked.append(
+        f"{what}: {len(test)} tested rows against {len(train)}, exact, rescaled, "
+        f"shifted by up to {reach} samples, with noise"
+    )
     left_out = [int((~comparable(x)).sum()) for x in (first, second)]
     if any(left_out):
         undecided.append(
@@ -477,8 +477,7 @@ def _recordings(
             waves={},
             features={},
         )
-        known = beats.reference if beats.reference is not None else None
-        sides.append((bare, known))
+        sides.append((bare, beats.reference))
     every = Beats.concatenate([bare for bare, _ in sides])
     if all(known is not None for _, known in sides):
         waves = np.concatenate([known for _, known in sides if known is not None])

@@ -277,7 +277,7 @@ def _formulas(
     mean = np.array([w.mean() for w in waves])
     yield Formula("SBP", "literature", top)
     yield Formula("PP", "literature", top - low)
-    yield Formula("MAP^2 / DBP", "tried", mean**2 / low)
+    yield Formula("MAP^2 / DBP", "tried", mean**2 / np.where(low > 0, low, np.nan))
     yield Formula("MAP", "level", mean)
     yield Formula("DBP", "level", low)
     longest = min(len(w) for w in waves) - 1

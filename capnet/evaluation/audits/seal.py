@@ -101,9 +101,9 @@ def fault_of(file: str, path: Path, wanted: str) -> Fault | None:
     Returns:
         None where it is as it was.
     """
-    if not path.is_file():
-        return Fault(file, "missing", "no file", f"SHA-256 {wanted}")
     try:
+        if not path.is_file():
+            return Fault(file, "missing", "no file", f"SHA-256 {wanted}")
         found = sha256_of(path)
     except OSError as error:
         return Fault(

@@ -134,8 +134,12 @@ def _with_unit(bare: str) -> tuple[str, str]:
 
 def _names(path: Path) -> list[str]:
     """Return the names in the first line of a CSV file."""
-    with path.open("rb") as file:
-        start = file.read(_HEAD)
+    try:
+        with path.open("rb") as file:
+            start = file.read(_HEAD)
+    except OSError as error:
+        msg = f"{path.name} cannot be opened ({error.strerror}). Allow it to be read."
+        raise RecordError(msg) from error
     if b"\0" in start:
         msg = (
             f"{path.name} is not plain text (it has zero bytes); wanted CSV in UTF-8. "

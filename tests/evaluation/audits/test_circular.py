@@ -188,6 +188,14 @@ def test_the_published_numbers_are_those_of_the_estimator(site):
     assert not inverse[~known].any()
 
 
+def test_the_noise_is_that_of_a_sample():
+    arm, _, _ = people(12, 5, points=100)
+    device = filtered(arm, *FILTERS["moving average"])
+    noise = np.random.default_rng(5).normal(0.0, 0.4, device.shape)
+    found = circularity(arm, device + noise, subject=np.arange(12))
+    assert found.noise == pytest.approx(0.4, rel=0.15)
+
+
 def test_repeated_beats_take_the_noise_away():
     x, y, _ = people(5, 6)
     rng = np.random.default_rng(0)
@@ -319,6 +327,14 @@ def test_mean_squared_over_diastolic_is_found_out():
     found = circularity(x, y, subject=np.arange(5))
     assert found.flagged
     assert found.kind.startswith("MAP^2 / DBP")
+
+
+def test_a_beat_that_touches_zero_is_no_reason_to_fail():
+    arm, _, _ = people(6, 3, points=100)
+    arm[2, 4] = 0.0
+    found = circularity(arm, arm.max(axis=1), subject=np.arange(6))
+    assert found.flagged
+    assert found.score == 0.0
 
 
 def test_the_maximum_of_a_published_filter_is_found_out():

@@ -301,6 +301,25 @@ def test_whatever_learns_from_gaps_or_labels_tells_whose(learner):
     assert not any("neither" in said for audit in told for said in audit.undecided)
 
 
+def test_a_fit_that_fails_on_other_rows_tells_of_its_own(split):
+    train, test = split
+    every = np.concatenate([train.ppg, test.ppg])
+
+    def fit(rows):
+        return [rows[:, 20].mean()]
+
+    found = audit_leakage(train, test, transforms=[(fit, fit(every))])
+    assert [f.kind for f in found.findings] == ["transform fitted outside the fold"]
+
+
+def test_rows_that_are_flat_where_both_know_them_are_no_copies():
+    first, second = np.zeros((2, 3, 20))
+    first[:, -1], second[:, 0] = 1.0, 1.0
+    found = audit_rows(first, second, *np.array([["a"] * 3, ["b"] * 3]), shifts=9)
+    assert found.clean
+    assert "by up to 2 samples" in str(found)
+
+
 def test_rows_that_were_not_compared_are_counted():
     names = np.array([f"p{i}" for i in range(20)])
     x = segments(20, 0)

@@ -52,6 +52,11 @@ def test_what_changed_is_lost_or_was_added_is_named(folder):
     assert hashlib.sha256(b"2").hexdigest() in str(faults[0])
 
 
+def test_a_name_that_no_disk_takes_is_a_fault(folder):
+    sealed = {"x" * 5000: "0" * 64}
+    assert faults_of(folder, sealed)[1][0].kind == "changed"
+
+
 @pytest.mark.parametrize("content", [b"\xff", b"not a hash  name\n", b"\n"])
 def test_what_is_no_seal_is_refused(folder, content):
     with pytest.raises(RecordError, match="cannot be read"):

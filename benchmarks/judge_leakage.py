@@ -225,7 +225,7 @@ def rows(*, share: float, data: Path | None) -> Iterator[Row]:
         not alarms,
     )
     with threadpool_limits(1):
-        yield _large(round(25_000 * min(share, 1.0)))
+        yield _large(round(25_000 * share))
 
 
 def _large(n: int) -> Row:

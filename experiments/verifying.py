@@ -64,7 +64,7 @@ def verify(arguments: Sequence[str]) -> int:
             return 1
         if AGAIN not in arguments:
             if found.untested:
-                print(f"{AGAIN} makes the whole run again, and all of it with it.")
+                print(f"{AGAIN} makes the whole run again, and these numbers with it.")
             return 0
         return _again(folder)
     except CapnetError as error:
@@ -146,11 +146,11 @@ def _refuse_orders(folder: Path) -> None:
 
 def _way_out(folder: Path, found: Verification) -> str:
     if not found.faults:
-        made = _provenance(folder)
-        version = made.get("versions", {}).get("capnet")
+        versions = _provenance(folder).get("versions")
+        version = versions.get("capnet") if isinstance(versions, dict) else None
         return (
             "no file has changed, so the code has; verify with that of the run: "
-            f"capnet {version}, commit {made.get('git', {}).get('commit')}."
+            f"capnet {version}, commit {_commit(folder)}."
         )
     said = (
         "take what is named from where the run was made, put elsewhere what was added"
@@ -192,11 +192,15 @@ def _provenance(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _commit(folder: Path) -> object:
+    """Return which code a run says it was made with; None where it does not."""
+    git = _provenance(folder).get("git")
+    return git.get("commit") if isinstance(git, dict) else None
+
+
 def _tell_commit(folder: Path) -> None:
     """Say so where other code verifies than made the run."""
-    git = _provenance(folder).get("git")
-    then = git.get("commit") if isinstance(git, dict) else None
-    now = git_state()["commit"]
+    then, now = _commit(folder), git_state()["commit"]
     if then and now and then != now:
         print(f"? the code was {then} in that run and is {now} here")
 
